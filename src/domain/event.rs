@@ -1,0 +1,231 @@
+//! A conversion as it will be sent, and what may be said about it afterwards.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::changelog::InDoubtPolicy;
+use super::ids::LaneId;
+use super::key::EventKey;
+use super::time::UnixSeconds;
+
+/// One element of Pinterest's `data` array, normalised, hashed, validated and encoded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConversionEvent {
+    pub key: EventKey,
+    /// The ad account that it goes to.
+    pub lane: LaneId,
+    /// What becomes of it if an answer is lost: the feed's choice, else by action source.
+    pub policy: InDoubtPolicy,
+    pub event_time: UnixSeconds,
+    /// The event as one JSON object, UTF-8, without white space around it.
+    pub body: Bytes,
+    pub facts: Box<EventFacts>,
+}
+
+impl fmt::Debug for ConversionEvent {
+    /// Without the body, which holds an IP address and hashes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConversionEvent")
+            .field("key", &self.key)
+            .field("lane", &self.lane)
+            .field("policy", &self.policy)
+            .field("event_time", &self.event_time)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an audit row may say about an event: nothing personal. Absent where the record did not yield it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFacts {
+    pub event_id: Option<Box<str>>,
+    pub event_name: Option<Box<str>>,
+    pub action_source: Option<ActionSource>,
+    pub event_time: Option<UnixSeconds>,
+    /// `custom_data.value` as sent: a decimal number.
+    pub value: Option<Box<str>>,
+    /// ISO 4217 code as sent.
+    pub currency: Option<Box<str>>,
+    pub identity: IdentitySet,
+}
+
+/// Where a conversion happened: the four values that Pinterest documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ActionSource {
+    AppAndroid,
+    AppIos,
+    Web,
+    Offline,
+}
+
+impl ActionSource {
+    pub const ALL: [Self; 4] = [Self::AppAndroid, Self::AppIos, Self::Web, Self::Offline];
+
+    /// Pinterest's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AppAndroid => "app_android",
+            Self::AppIos => "app_ios",
+            Self::Web => "web",
+            Self::Offline => "offline",
+        }
+    }
+
+    /// `None` for any word that Pinterest does not document.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == word)
+    }
+
+    /// The policy where the feed chooses none: Pinterest cannot deduplicate offline events.
+    #[must_use]
+    pub const fn default_policy(self) -> InDoubtPolicy {
+        match self {
+            Self::Offline => InDoubtPolicy::Hold,
+            Self::AppAndroid | Self::AppIos | Self::Web => InDoubtPolicy::Resend,
+        }
+    }
+}
+
+/// A parameter of `user_data` by which Pinterest can recognise a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Identity {
+    Em,
+    Ph,
+    Ge,
+    Db,
+    Fn,
+    Ln,
+    Ct,
+    St,
+    Zp,
+    Country,
+    ExternalId,
+    HashedMaids,
+    ClickId,
+    PartnerId,
+    ClientIpAddress,
+    ClientUserAgent,
+}
+
+impl Identity {
+    pub const ALL: [Self; 16] = [
+        Self::Em,
+        Self::Ph,
+        Self::Ge,
+        Self::Db,
+        Self::Fn,
+        Self::Ln,
+        Self::Ct,
+        Self::St,
+        Self::Zp,
+        Self::Country,
+        Self::ExternalId,
+        Self::HashedMaids,
+        Self::ClickId,
+        Self::PartnerId,
+        Self::ClientIpAddress,
+        Self::ClientUserAgent,
+    ];
+
+    /// Pinterest's name of the parameter.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Em => "em",
+            Self::Ph => "ph",
+            Self::Ge => "ge",
+            Self::Db => "db",
+            Self::Fn => "fn",
+            Self::Ln => "ln",
+            Self::Ct => "ct",
+            Self::St => "st",
+            Self::Zp => "zp",
+            Self::Country => "country",
+            Self::ExternalId => "external_id",
+            Self::HashedMaids => "hashed_maids",
+            Self::ClickId => "click_id",
+            Self::PartnerId => "partner_id",
+            Self::ClientIpAddress => "client_ip_address",
+            Self::ClientUserAgent => "client_user_agent",
+        }
+    }
+
+    const fn bit(self) -> u16 {
+        1 << (self as u16)
+    }
+}
+
+/// A set of identity parameters: names, never values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct IdentitySet(u16);
+
+impl IdentitySet {
+    pub const fn insert(&mut self, parameter: Identity) {
+        self.0 |= parameter.bit();
+    }
+
+    #[must_use]
+    pub const fn contains(self, parameter: Identity) -> bool {
+        self.0 & parameter.bit() != 0
+    }
+
+    /// In the order of [`Identity::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Identity> {
+        Identity::ALL.into_iter().filter(move |parameter| self.contains(*parameter))
+    }
+
+    /// Whether Pinterest accepts an event with these: an e-mail, a device id, or IP address with user agent
+    /// (OpenAPI 5.23.0, `ConversionEventsUserData`).
+    #[must_use]
+    pub const fn suffices(self) -> bool {
+        self.contains(Identity::Em)
+            || self.contains(Identity::HashedMaids)
+            || (self.contains(Identity::ClientIpAddress) && self.contains(Identity::ClientUserAgent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(parameters: &[Identity]) -> IdentitySet {
+        let mut set = IdentitySet::default();
+        parameters.iter().for_each(|p| set.insert(*p));
+        set
+    }
+
+    #[test]
+    fn an_identity_suffices_as_pinterests_schema_says() {
+        use Identity::*;
+        for (parameters, suffices) in [
+            (&[Em][..], true),
+            (&[HashedMaids], true),
+            (&[ClientIpAddress, ClientUserAgent], true),
+            (&[ClientIpAddress], false),
+            (&[ClientUserAgent], false),
+            (&[Ph, ExternalId, ClickId], false),
+            (&[], false),
+        ] {
+            assert_eq!(set(parameters).suffices(), suffices, "{parameters:?}");
+        }
+    }
+
+    #[test]
+    fn a_set_gives_back_what_was_put_in() {
+        assert!(set(&Identity::ALL).iter().eq(Identity::ALL));
+        assert!(set(&[Identity::Zp]).iter().eq([Identity::Zp]));
+    }
+
+    #[test]
+    fn offline_events_are_held_and_the_others_are_sent_again() {
+        for source in ActionSource::ALL {
+            let hold = source == ActionSource::Offline;
+            assert_eq!(source.default_policy() == InDoubtPolicy::Hold, hold, "{source:?}");
+            assert_eq!(ActionSource::from_word(source.as_str()), Some(source));
+        }
+        assert_eq!(ActionSource::from_word("Web"), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! Text from outside that may be shown: cut and masked.
+
+use std::fmt;
+
+/// Text that another system wrote, made fit for an audit row or a log line.
+///
+/// At most [`ForeignText::MAX_CHARS`] characters; control characters become spaces; runs that look like an e-mail
+/// address, a number of seven or more digits, or 64 hex digits become `***`, because Pinterest's messages are known to
+/// echo the values that they complain about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ForeignText(Box<str>);
+
+impl ForeignText {
+    /// Longest text kept, in characters.
+    pub const MAX_CHARS: usize = 256;
+    /// A run of this many digits could be a phone number (the shortest national numbers have seven).
+    const LONG_DIGITS: usize = 7;
+
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        // Longer than what can be kept, so that a masked run that straddles the cut is still seen whole.
+        let head: String =
+            text.chars().take(4 * Self::MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let mut out = String::with_capacity(head.len());
+        for (n, word) in head.split(' ').enumerate() {
+            if 0 < n {
+                out.push(' ');
+            }
+            mask_word(word, &mut out);
+        }
+        if let Some((cut, _)) = out.char_indices().nth(Self::MAX_CHARS) {
+            out.truncate(cut);
+        }
+        Self(out.into())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ForeignText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn mask_word(word: &str, out: &mut String) {
+    if word.contains('@') {
+        out.push_str("***");
+        return;
+    }
+    let mut run = String::new();
+    for c in word.chars() {
+        // Phone numbers are written with separators between their digits.
+        if c.is_ascii_alphanumeric() || (!run.is_empty() && matches!(c, '-' | '.' | '(' | ')' | '/')) || c == '+' {
+            run.push(c);
+        } else {
+            flush(&mut run, out);
+            out.push(c);
+        }
+    }
+    flush(&mut run, out);
+}
+
+fn flush(run: &mut String, out: &mut String) {
+    let digits = run.chars().filter(char::is_ascii_digit).count();
+    let longest_hex = run.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max().unwrap_or(0);
+    if ForeignText::LONG_DIGITS <= digits || 64 <= longest_hex {
+        out.push_str("***");
+    } else {
+        out.push_str(run);
+    }
+    run.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_personal_is_masked_and_the_rest_is_kept() {
+        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        for (text, shown) in [
+            ("Invalid event_name: subscription", "Invalid event_name: subscription"),
+            ("'em' ('ana.b@example.com') is not hashed", "'em' *** is not hashed"),
+            ("ph +49(30)123-4567 is not hashed", "ph *** is not hashed"),
+            ("ph 5551234567, too", "ph ***, too"),
+            ("code 4196 at index 12", "code 4196 at index 12"),
+            (&format!("'{hash}' is unknown"), "'***' is unknown"),
+            ("two\nlines\tand\u{0}more", "two lines and more"),
+            ("", ""),
+        ] {
+            assert_eq!(ForeignText::new(text).as_str(), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_256_characters_and_an_address_across_the_cut_is_masked_whole() {
+        assert_eq!(ForeignText::new(&"ü".repeat(1000)).as_str().chars().count(), 256);
+        let across = format!("{} someone@example.com", "x".repeat(250));
+        assert!(!ForeignText::new(&across).as_str().contains("some"));
+    }
+}

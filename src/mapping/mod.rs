@@ -1,0 +1,1 @@
+//! From bytes to events: an annotated reader schema is the mapping.

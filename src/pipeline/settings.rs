@@ -1,0 +1,44 @@
+//! The numbers that the decisions are made by.
+
+use std::time::Duration;
+
+/// Limits and time spans of the core.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a delivered key suppresses its duplicates; 48 h is Pinterest's own window.
+    pub window: Duration,
+    /// Most keys in the window of one partition.
+    pub window_keys: usize,
+    /// Most records of one partition between the committed offset and the reader.
+    pub span: usize,
+    /// From the revocation to the release of a partition.
+    pub drain_deadline: Duration,
+    /// From before the transaction of its intents to the start of a post (R2).
+    pub post_deadline: Duration,
+    /// From the start of a post until its answer is given up.
+    pub answer_timeout: Duration,
+    /// How much later than that Pinterest may still take an event whose answer was given up (R8).
+    pub late_slack: Duration,
+    /// Between the starts of two ticks under load.
+    pub tick_min: Duration,
+    /// From the first thing that waits to the start of a tick when little waits.
+    pub tick_max: Duration,
+    /// One for each ad account.
+    pub lanes: Vec<LaneSettings>,
+}
+
+/// Limits of one lane.
+#[derive(Clone, Debug)]
+pub struct LaneSettings {
+    /// Most events in a call: 1,000 (Pinterest's OpenAPI 5.23.0, `ConversionEvents.data.maxItems`), 20 in test mode.
+    pub batch_events: usize,
+    /// Most bytes of events in a call.
+    pub batch_bytes: usize,
+    /// Most calls under way.
+    pub concurrency: usize,
+    /// How long the first event of a batch waits for others.
+    pub linger: Duration,
+    /// Waiting time before the first repetition; doubles up to `backoff_max`.
+    pub backoff_min: Duration,
+    pub backoff_max: Duration,
+}

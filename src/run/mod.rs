@@ -1,0 +1,1 @@
+//! The one loop: effects of the core go out, inputs come in.
