@@ -6,6 +6,7 @@ use super::event::EventFacts;
 use super::ids::{BatchId, LaneId, NextOffset, Offset};
 use super::key::EventKey;
 use super::outcome::Outcome;
+use super::reason::Reason;
 use super::record::Origin;
 use super::time::UnixMillis;
 
@@ -38,4 +39,26 @@ pub struct Settlement {
 impl Settlement {
     /// Attempts kept: enough to see a pattern, few enough for a row of a kilobyte.
     pub const MAX_ATTEMPTS: usize = 3;
+
+    /// A row for an offset of which nothing else is known; the caller sets what is.
+    #[must_use]
+    pub const fn of_nothing(offset: Offset, settled: UnixMillis) -> Self {
+        Self {
+            offset,
+            range_end: None,
+            outcome: Outcome::new(Reason::RecordGone),
+            redelivery: Redelivery::Impossible,
+            origin: Origin::Live,
+            timestamp: None,
+            received: None,
+            traceparent: None,
+            key: None,
+            lane: None,
+            facts: None,
+            batch: None,
+            posted: None,
+            attempts: Vec::new(),
+            settled,
+        }
+    }
 }

@@ -1,53 +1,201 @@
 //! The decisions: what is sent, what is suppressed, what is written, what is committed.
 //!
 //! One owned value, [`Pipeline`]. Inputs come in with the time, effects go out as values; it never blocks, never fails
-//! and never reads a clock.
+//! and never reads a clock. Each rule lives in a file of its own and this one only composes them:
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `partition` | one record: settled already, in doubt, duplicate, waiting, or on its way |
+//! | `claims`, `window`, `ledger` | who holds a key, which keys were delivered, which offsets may be committed |
+//! | `lane`, `posting` | when a batch is formed and posted, and what an answer does to its events |
+//! | `tick` | what a transaction holds, when it begins, and what its end means |
+//! | `leaving` | how a partition comes to rest |
+//! | `replay` | how the state comes back from the changelog |
+//!
+//! What it does *not* do: decode, map, encode, talk to Kafka or Pinterest, or decide who owns a partition.
 
 pub mod input;
 pub mod replay;
+pub mod rules;
 pub mod settings;
 
-pub use input::{Batch, Effect, Input};
-pub use replay::{Replay, Restored};
-pub use settings::{LaneSettings, Settings};
+mod claims;
+mod lane;
+mod leaving;
+mod ledger;
+mod partition;
+mod pending;
+mod positions;
+mod posting;
+mod status;
+#[cfg(test)]
+mod test_events;
+#[cfg(test)]
+mod tests;
+mod tick;
+mod window;
 
-use crate::domain::{BootTime, Now, PartitionId};
+pub use input::{Batch, Effect, Input};
+pub use lane::Trouble;
+pub use replay::{OpenIntent, Replay, Restored};
+pub use rules::{Rule, Rules};
+pub use settings::{LaneSettings, Settings};
+pub use status::{LaneStatus, PartitionStatus, Status};
+
+use std::collections::BTreeMap;
+
+use crate::domain::{BootTime, Epoch, NextOffset, Now, PartitionId, Record};
+
+use lane::{Element, Lane};
+use partition::{Partition, Phase, Queued};
+use tick::{Tick, Ticked};
 
 /// The accounting core.
 #[derive(Debug)]
 pub struct Pipeline {
     settings: Settings,
+    partitions: BTreeMap<PartitionId, Partition>,
+    lanes: Vec<Lane>,
+    tick: Tick,
+    last_epoch: u64,
+    last_batch: u64,
+    random: Random,
 }
 
 impl Pipeline {
     /// `seed` spreads the backoff of several processes.
     #[must_use]
     pub fn new(settings: Settings, seed: u64) -> Self {
-        let _ = seed;
-        Self { settings }
+        Self {
+            lanes: settings.lanes.iter().cloned().map(Lane::new).collect(),
+            settings,
+            partitions: BTreeMap::new(),
+            tick: Tick::default(),
+            last_epoch: 0,
+            last_batch: 0,
+            random: Random(seed),
+        }
     }
 
     /// Takes one input at `now`; appends what must happen.
     pub fn step(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
-        let _ = (now, input, effects, &self.settings);
+        match input {
+            Input::Assigned(partition) => self.assigned(partition, effects),
+            Input::Restored { partition, epoch, restored } => {
+                if let Some(partition) = self.living(partition, epoch)
+                    && partition.phase == Phase::Restoring
+                {
+                    partition.restored(*restored);
+                }
+            }
+            Input::Revoked(partitions) => self.leave(now, &partitions, effects),
+            Input::Lost(partitions) => partitions.into_iter().for_each(|partition| self.drop_partition(partition)),
+            Input::Record { partition, epoch, record } => self.record(now, partition, epoch, *record),
+            Input::Reached { partition, epoch, position } => self.reached(now, partition, epoch, position),
+            Input::Posted { batch, answered } => self.answered(now, batch, answered),
+            Input::Ended { transaction, fate } => self.ended(now, transaction, fate),
+            Input::Unknown(transaction) => self.unknown(transaction, effects),
+            Input::Woke => {}
+            Input::Drain => {
+                let all: Vec<_> = self.partitions.keys().copied().collect();
+                self.leave(now, &all, effects);
+            }
+        }
+        self.post_what_is_ready(now, effects);
+        if self.tick(now, effects) == Ticked::Began {
+            // Batches that turned out to need no new intents.
+            self.post_what_is_ready(now, effects);
+        }
+        self.release(now, effects);
     }
 
     /// When the core next wants [`Input::Woke`]. Waking it early does nothing.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<BootTime> {
-        None
+        let lanes = self.lanes.iter().filter_map(Lane::next_wakeup);
+        let leaving = self.partitions.values().filter_map(|partition| match partition.phase {
+            Phase::Leaving { deadline } => Some(deadline),
+            Phase::Restoring | Phase::Reading => None,
+        });
+        lanes.chain(leaving).chain(self.tick_due()).min()
     }
 
     /// Whether another record of this partition may be taken. The shell pauses it while it may not.
     #[must_use]
     pub fn has_room(&self, partition: PartitionId) -> bool {
-        let _ = partition;
-        false
+        self.partitions.get(&partition).is_some_and(|partition| partition.has_room(self.settings.span))
     }
 
     /// Whether nothing is assigned any more: after [`Input::Drain`], the moment to stop.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        true
+        self.partitions.is_empty()
+    }
+
+    fn assigned(&mut self, partition: PartitionId, effects: &mut Vec<Effect>) {
+        self.drop_partition(partition);
+        self.last_epoch += 1;
+        let epoch = Epoch(self.last_epoch);
+        self.partitions.insert(partition, Partition::restoring(partition, epoch, self.settings.rules));
+        effects.push(Effect::Restore { partition, epoch });
+    }
+
+    fn record(&mut self, now: Now, id: PartitionId, epoch: Epoch, record: Record) {
+        let Some(partition) = self.living(id, epoch) else { return };
+        if partition.phase != Phase::Reading {
+            return;
+        }
+        let mut queued = Queued::new();
+        partition.admit(now, record, &mut queued);
+        self.enqueue(now, id, queued);
+    }
+
+    fn reached(&mut self, now: Now, id: PartitionId, epoch: Epoch, position: NextOffset) {
+        let Some(partition) = self.living(id, epoch) else { return };
+        if partition.phase != Phase::Reading {
+            return;
+        }
+        let mut queued = Queued::new();
+        partition.reached(now, position, &mut queued);
+        self.enqueue(now, id, queued);
+    }
+
+    /// The partition, if this is its present epoch (P1).
+    fn living(&mut self, partition: PartitionId, epoch: Epoch) -> Option<&mut Partition> {
+        let strict = self.settings.rules.holds(Rule::DeadEpochsDiscarded);
+        self.partitions.get_mut(&partition).filter(|living| living.epoch == epoch || !strict)
+    }
+
+    /// Lets events join the end of their lane's queue; those of a leaving partition are taken back instead.
+    fn enqueue(&mut self, now: Now, id: PartitionId, queued: Queued) {
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        for (lane, offset) in queued {
+            if matches!(partition.phase, Phase::Leaving { .. }) {
+                partition.take_back(offset);
+                continue;
+            }
+            let bytes = partition.ledger.pending(offset).map_or(0, |pending| pending.event.body.len() + 1);
+            let element = Element { partition: id, epoch: partition.epoch, offset, bytes, since: now.boot };
+            if let Some(lane) = self.lanes.get_mut(usize::from(lane.0)) {
+                lane.queue.push(element);
+            }
+        }
+    }
+}
+
+/// SplitMix64: small, seeded, good enough to spread waiting times.
+#[derive(Debug)]
+struct Random(u64);
+
+impl Random {
+    /// Uniform in [0, 1).
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        // The upper 32 bits fill the fraction of an f64 exactly.
+        f64::from(u32::try_from(z >> 32).unwrap_or(u32::MAX)) / 4_294_967_296.0
     }
 }

@@ -1,6 +1,14 @@
 //! From changelog entries back to ledger, open intents and window (P3, P4).
 
-use crate::domain::{ChangelogEntry, ChangelogOffset, EventKey, InDoubtPolicy, NextOffset, Offset, UnixMillis};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use crate::domain::{
+    ChangelogEntry, ChangelogOffset, EventKey, InDoubtPolicy, KeyState, NextOffset, Offset, SettledKind, UnixMillis,
+};
+
+use super::settings::Settings;
+use super::window::{Window, WindowEntry};
 
 /// An intent without an outcome: the record may have been posted by a former owner (R7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,35 +16,112 @@ pub struct OpenIntent {
     pub offset: Offset,
     pub key: EventKey,
     pub policy: InDoubtPolicy,
+    /// Where the changelog holds it.
     pub position: ChangelogOffset,
-    /// When the broker appended it.
-    pub appended: UnixMillis,
+    /// The latest moment at which the former owner's post may have been taken (R8).
+    pub taken_until: UnixMillis,
 }
 
 /// What is known of a partition when its epoch begins to read.
 #[derive(Debug)]
-pub struct Restored {}
+pub struct Restored {
+    pub(crate) next_offset: NextOffset,
+    pub(crate) end: ChangelogOffset,
+    pub(crate) open: Vec<OpenIntent>,
+    pub(crate) settled: Vec<(Offset, ChangelogOffset)>,
+    pub(crate) window: Window,
+}
+
+impl Restored {
+    /// Where the reader begins.
+    #[must_use]
+    pub const fn next_offset(&self) -> NextOffset {
+        self.next_offset
+    }
+
+    /// Keys in the restored window.
+    #[must_use]
+    pub fn window_keys(&self) -> usize {
+        self.window.len()
+    }
+
+    /// Intents without an outcome.
+    #[must_use]
+    pub const fn open_intents(&self) -> usize {
+        self.open.len()
+    }
+}
 
 /// Reads changelog entries in order of position.
 #[derive(Debug)]
-pub struct Replay {}
+pub struct Replay {
+    next_offset: NextOffset,
+    end: ChangelogOffset,
+    intents: HashMap<Offset, OpenIntent>,
+    settled: BTreeMap<Offset, ChangelogOffset>,
+    window: Window,
+    may_be_taken_for: Duration,
+}
 
 impl Replay {
     /// `next_offset`: the committed offset; `end`: from the commit's metadata, 0 where the changelog was never written.
     #[must_use]
-    pub fn new(next_offset: NextOffset, end: ChangelogOffset) -> Self {
-        let _ = (next_offset, end);
-        Self {}
+    pub fn new(settings: &Settings, next_offset: NextOffset, end: ChangelogOffset) -> Self {
+        Self {
+            next_offset,
+            end,
+            intents: HashMap::new(),
+            settled: BTreeMap::new(),
+            window: Window::new(settings.window, settings.window_keys),
+            may_be_taken_for: settings.post_deadline + settings.answer_timeout + settings.late_slack,
+        }
     }
 
     /// Takes the entries of one changelog record.
     pub fn apply(&mut self, position: ChangelogOffset, appended: UnixMillis, entries: &[ChangelogEntry]) {
-        let _ = (position, appended, entries);
+        for entry in entries {
+            match *entry {
+                ChangelogEntry::Intent { offset, key, policy } => {
+                    let taken_until = appended.after(self.may_be_taken_for);
+                    self.intents.insert(offset, OpenIntent { offset, key, policy, position, taken_until });
+                    self.settled.remove(&offset);
+                }
+                ChangelogEntry::Outcome { offset, kind, redelivery: _, at } => {
+                    self.settled.insert(offset, position);
+                    // An outcome whose intent is gone counts for the ledger only.
+                    let Some(intent) = self.intents.remove(&offset) else { continue };
+                    let state = match kind {
+                        SettledKind::Delivered => KeyState::Delivered,
+                        SettledKind::InDoubt => KeyState::InDoubt,
+                        SettledKind::NotSent => continue,
+                    };
+                    let entry = WindowEntry { offset, state, policy: intent.policy };
+                    self.window.insert(intent.key, entry, at, Some(intent.position));
+                }
+                ChangelogEntry::Withdrawn { offset } => {
+                    self.intents.remove(&offset);
+                }
+            }
+        }
+        // Outcomes below the committed offset are needed for the window only.
+        if self.settled.len() > 2 * entries.len().max(1024) {
+            self.settled = self.settled.split_off(&Offset(self.next_offset.0));
+        }
     }
 
-    /// All entries up to the high watermark have been applied.
+    /// All entries up to the high watermark have been applied; `now` clears away what has expired.
     #[must_use]
-    pub fn finish(self) -> Restored {
-        Restored {}
+    pub fn finish(mut self, now: UnixMillis) -> Restored {
+        self.window.expire(now);
+        let next_offset = self.next_offset;
+        let mut open: Vec<_> = self.intents.into_values().filter(|i| !next_offset.is_past(i.offset)).collect();
+        open.sort_unstable_by_key(|intent| intent.offset);
+        Restored {
+            next_offset,
+            end: self.end,
+            open,
+            settled: self.settled.split_off(&Offset(next_offset.0)).into_iter().collect(),
+            window: self.window,
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::rules::Rules;
+
 /// Limits and time spans of the core.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -25,6 +27,8 @@ pub struct Settings {
     pub tick_max: Duration,
     /// One for each ad account.
     pub lanes: Vec<LaneSettings>,
+    /// All of them, outside of simulations.
+    pub rules: Rules,
 }
 
 /// Limits of one lane.

@@ -1,0 +1,65 @@
+//! What the core can say about itself, for people and metrics.
+
+use crate::domain::{LaneId, NextOffset, PartitionId};
+
+use super::Pipeline;
+use super::lane::{Mode, Trouble};
+use super::partition::Phase;
+
+/// A look at the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub partitions: Vec<PartitionStatus>,
+    pub lanes: Vec<LaneStatus>,
+}
+
+/// A look at one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionStatus {
+    pub partition: PartitionId,
+    pub restoring: bool,
+    /// Records between the committed offset and the reader.
+    pub span: usize,
+    /// Behind the last record that was read.
+    pub position: NextOffset,
+    pub window_keys: usize,
+    /// Keys dropped before their time because the window's bound was reached.
+    pub window_evicted: u64,
+}
+
+/// A look at one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneStatus {
+    pub lane: LaneId,
+    /// Events in no batch.
+    pub queued: usize,
+    /// Batches posted and not answered.
+    pub posted: usize,
+    /// Why it sends one event at a time, if it does.
+    pub trouble: Option<Trouble>,
+}
+
+impl Pipeline {
+    /// Cheap: a few numbers for each partition and lane.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let partitions = self.partitions.values().map(|partition| PartitionStatus {
+            partition: partition.id,
+            restoring: partition.phase == Phase::Restoring,
+            span: partition.ledger.len(),
+            position: partition.ledger.position(),
+            window_keys: partition.window.len(),
+            window_evicted: partition.window.evicted(),
+        });
+        let lanes = self.lanes.iter().zip(0..).map(|(lane, number)| LaneStatus {
+            lane: LaneId(number),
+            queued: lane.queue.len(),
+            posted: lane.posted(),
+            trouble: match lane.mode {
+                Mode::Probing { cause, .. } => Some(cause),
+                Mode::Open | Mode::Paused { .. } => None,
+            },
+        });
+        Status { partitions: partitions.collect(), lanes: lanes.collect() }
+    }
+}

@@ -1,0 +1,37 @@
+//! Events for the unit tests of the core.
+
+use bytes::Bytes;
+
+use crate::domain::{
+    ConversionEvent, EventFacts, EventKey, InDoubtPolicy, LaneId, Mapped, Offset, Origin, Record, UnixMillis,
+    UnixSeconds,
+};
+
+use super::pending::{Pending, RecordMeta, Stage};
+
+pub(crate) fn event(key: u8, policy: InDoubtPolicy) -> ConversionEvent {
+    ConversionEvent {
+        key: EventKey([key; 16]),
+        lane: LaneId(0),
+        policy,
+        event_time: UnixSeconds(0),
+        body: Bytes::from_static(b"{}"),
+        facts: Box::new(EventFacts::default()),
+    }
+}
+
+pub(crate) fn record(offset: i64, event: ConversionEvent) -> Box<Record> {
+    Box::new(Record {
+        offset: Offset(offset),
+        timestamp: None,
+        received: UnixMillis(0),
+        origin: Origin::Live,
+        traceparent: None,
+        mapped: Mapped::Event(event),
+    })
+}
+
+pub(crate) fn pending(key: u8) -> Pending {
+    let meta = RecordMeta { timestamp: None, received: UnixMillis(0), origin: Origin::Live, traceparent: None };
+    Pending::new(meta, event(key, InDoubtPolicy::Resend), Stage::Queued)
+}
