@@ -96,13 +96,14 @@ impl Lane {
     /// Whether another batch may be formed now: as many are prepared ahead as may be under way.
     pub(crate) fn may_form(&self, now: BootTime) -> bool {
         match self.mode {
-            Mode::Open => {
-                let prepared = self.batches.len() - self.posted();
-                prepared < self.settings.concurrency && self.batch_is_due(now)
-            }
+            Mode::Open => self.may_prepare() && self.batch_is_due(now),
             Mode::Paused { .. } => false,
             Mode::Probing { at, .. } => at <= now && self.batches.is_empty() && !self.queue.is_empty(),
         }
+    }
+
+    fn may_prepare(&self) -> bool {
+        self.batches.len() - self.posted() < self.settings.concurrency
     }
 
     fn batch_is_due(&self, now: BootTime) -> bool {
@@ -134,7 +135,10 @@ impl Lane {
     /// When the lane next wants to do something by itself.
     pub(crate) fn next_wakeup(&self) -> Option<BootTime> {
         match self.mode {
-            Mode::Open => self.queue.front().map(|first| first.since.after(self.settings.linger)),
+            Mode::Open => {
+                let first = self.queue.front().filter(|_| self.may_prepare())?;
+                Some(first.since.after(self.settings.linger))
+            }
             Mode::Paused { until } => Some(until),
             Mode::Probing { at, .. } => (!self.queue.is_empty() && self.batches.is_empty()).then_some(at),
         }

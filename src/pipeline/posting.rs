@@ -36,7 +36,12 @@ impl Pipeline {
         while let Some(lane) = self.lanes.get_mut(index)
             && lane.may_form(now.boot)
         {
-            let elements = lane.take_batch();
+            let mut elements = lane.take_batch();
+            // Before its intent is renewed, too: an intent that is not followed by a post makes needless doubt.
+            elements.retain(|element| !self.ends_before_repetition(now, element));
+            if elements.is_empty() {
+                continue;
+            }
             self.last_batch += 1;
             let id = BatchId(self.last_batch);
             let mut oldest = Some(now.boot);
@@ -52,7 +57,9 @@ impl Pipeline {
                 BatchStage::Ready { since: now.boot }
             };
             let stage = oldest.map_or(unwritten, |since| BatchStage::Ready { since });
-            lane.batches.push_back(BatchState { id, elements, stage });
+            if let Some(lane) = self.lanes.get_mut(index) {
+                lane.batches.push_back(BatchState { id, elements, stage });
+            }
         }
     }
 
