@@ -1,5 +1,10 @@
 //! The world of Kafka: consumer, transactions, restore, schema registry, and what is written to topics.
 
+pub mod audit;
+mod audit_row;
 mod binary;
 pub mod changelog;
+pub mod framing;
 pub mod metadata;
+#[cfg(test)]
+mod schema_tests;
