@@ -6,5 +6,6 @@ mod binary;
 pub mod changelog;
 pub mod framing;
 pub mod metadata;
+pub mod registry;
 #[cfg(test)]
 mod schema_tests;
