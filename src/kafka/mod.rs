@@ -1,6 +1,8 @@
 //! The world of Kafka: consumer, transactions, restore, schema registry, and what is written to topics.
 
 pub mod audit;
+#[cfg(test)]
+mod audit_document_tests;
 mod audit_row;
 mod binary;
 pub mod changelog;
