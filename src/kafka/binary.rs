@@ -31,6 +31,39 @@ pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
+/// `null`, or the branch behind it with what `put` writes.
+pub(crate) fn put_option<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
+    match value {
+        None => out.push(0),
+        Some(value) => {
+            out.push(2);
+            put(out, value);
+        }
+    }
+}
+
+pub(crate) fn put_boolean(out: &mut Vec<u8>, value: bool) {
+    out.push(u8::from(value));
+}
+
+/// One block with all items, then the end. `put` writes one item.
+pub(crate) fn put_items<T>(out: &mut Vec<u8>, items: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
+    if !items.is_empty() {
+        put_count(out, items.len());
+        for item in items {
+            put(out, item);
+        }
+    }
+    out.push(0);
+}
+
+/// Lower-case hexadecimal digits, two a byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().map_or('?', char::from);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// The bytes are not what the schema says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected} at byte {at}")]
@@ -95,6 +128,34 @@ impl<'a> Cursor<'a> {
         let fault = self.malformed(expected);
         let length = self.index(expected)?;
         std::str::from_utf8(self.take(length, expected)?).map_err(|_| fault)
+    }
+
+    pub(crate) fn int(&mut self, expected: &'static str) -> Result<i32, Malformed> {
+        let fault = self.malformed(expected);
+        i32::try_from(self.long(expected)?).map_err(|_| fault)
+    }
+
+    pub(crate) fn boolean(&mut self, expected: &'static str) -> Result<bool, Malformed> {
+        let fault = self.malformed(expected);
+        match self.array(expected)? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(fault),
+        }
+    }
+
+    /// A union of `null` and what `value` reads.
+    pub(crate) fn option<T>(
+        &mut self,
+        expected: &'static str,
+        value: impl FnOnce(&mut Self, &'static str) -> Result<T, Malformed>,
+    ) -> Result<Option<T>, Malformed> {
+        let fault = self.malformed(expected);
+        match self.long(expected)? {
+            0 => Ok(None),
+            1 => value(self, expected).map(Some),
+            _ => Err(fault),
+        }
     }
 
     /// Reads an array whose items take at least `min_bytes` (at least 1) each, block by block.

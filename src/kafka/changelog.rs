@@ -7,14 +7,14 @@
 //! A record holds outcomes and withdrawals first, then intents: the order of a transaction (R3). Entries in another
 //! order are spread over several records, so that decoding gives back what was encoded, in its order, always.
 
-use super::binary::{Cursor, MAX_LONG_BYTES, Malformed, SINGLE_OBJECT_MARKER, put_count, put_long};
+use super::binary::{Cursor, MAX_LONG_BYTES, Malformed, SINGLE_OBJECT_MARKER, hex, put_count, put_long};
 use crate::domain::{ChangelogEntry, EventKey, InDoubtPolicy, Offset, Redelivery, SettledKind, UnixMillis};
 
 /// The schema of every value on a changelog topic.
 pub const SCHEMA: &str = include_str!("../../schemas/changelog.avsc");
 
 /// CRC-64-AVRO of [`SCHEMA`]'s canonical form, little-endian. A test computes it; when it changes, the version does.
-const FINGERPRINT: [u8; 8] = [0xd9, 0xdd, 0xd3, 0xf5, 0x66, 0x88, 0x2a, 0x62];
+pub(super) const FINGERPRINT: [u8; 8] = [0xd9, 0xdd, 0xd3, 0xf5, 0x66, 0x88, 0x2a, 0x62];
 
 /// Most bytes of a record besides its entries: marker, fingerprint, two bases, two block counts, two block ends.
 const FRAME_BYTES: usize = 2 + 8 + 4 * MAX_LONG_BYTES + 2;
@@ -27,7 +27,7 @@ const MIN_INTENT_BYTES: usize = 18;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChangelogFault {
     /// Written by a release that knows another version.
-    #[error("expected changelog schema {}, found {}: written by another release of pinrelay", hex(FINGERPRINT), hex(*found))]
+    #[error("expected changelog schema {}, found {}: written by another release of pinrelay", hex(&FINGERPRINT), hex(found))]
     UnknownSchema { found: [u8; 8] },
     /// Damaged, or not a changelog.
     #[error("not a changelog record: {0}")]
@@ -217,10 +217,6 @@ impl Packed {
         }
         out
     }
-}
-
-fn hex(bytes: [u8; 8]) -> String {
-    format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -1,17 +1,26 @@
 //! The world of Kafka: consumer, transactions, restore, schema registry, and what is written to topics.
 
+pub mod audit;
+mod audit_row;
 mod backlog;
 mod binary;
 pub mod changelog;
 mod client;
+mod commit;
 pub mod consumer;
 mod deadline;
+mod delivery;
+pub mod framing;
 mod holdings;
 pub mod message;
 pub mod metadata;
 mod native;
 mod rebalance;
+mod resolve;
+#[cfg(test)]
+mod schema_tests;
 pub mod settings;
+pub mod transactions;
 
 pub use backlog::Receipt;
 pub use holdings::MetadataRefusal;
