@@ -122,17 +122,15 @@ impl Steps<'_> {
     }
 
     fn produce_row(&self, settlement: &Settlement, partition: PartitionId) -> Result<(), Obstacle> {
-        let AuditMessage { key, value, headers } = (self.scribe.audit)(settlement, partition);
+        let AuditMessage { key, value, headers } = self.scribe.audit.encode(settlement, partition);
         let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
             all.insert(Header { key, value: Some(value) })
         });
-        let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(
-            &self.settings.audit_topic,
-            Produced::AuditRow.to_opaque(),
-        )
-        .key(&key)
-        .payload(&value)
-        .headers(headers);
+        let record =
+            BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.settings.audit_topic, Produced::AuditRow.to_opaque())
+                .key(&key)
+                .payload(&value)
+                .headers(headers);
         self.produce(record).map_err(|error| match error {
             KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) => {
                 Obstacle::Stop(TransactionFailure::RowTooLarge {
@@ -204,7 +202,7 @@ impl Steps<'_> {
             match (self.breakage(), &error) {
                 (Some(breakage), _) => return End::Unknown { written, breakage },
                 (None, KafkaError::Transaction(cause)) if cause.txn_requires_abort() => {
-                    return match self.producer.abort_transaction(Timeout::Never) {
+                    return match self.producer.abort_transaction(self.settings.timeouts.transaction) {
                         Ok(()) => End::Aborted { failure: None },
                         Err(error) => End::Unknown { written, breakage: self.breakage_of(&error) },
                     };
@@ -225,6 +223,7 @@ impl Steps<'_> {
                 self.settle();
                 End::Aborted { failure }
             }
+            // Where the process stops, the broker aborts what commit was never called for.
             Err(error) => match failure {
                 Some(failure) => End::Aborted { failure: Some(failure) },
                 None => End::Broken(self.breakage_of(&error)),

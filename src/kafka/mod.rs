@@ -17,9 +17,12 @@ pub mod metadata;
 mod native;
 mod rebalance;
 mod resolve;
+pub mod restore;
+mod restore_plan;
 #[cfg(test)]
 mod schema_tests;
 pub mod settings;
+pub mod topics;
 pub mod transactions;
 
 pub use backlog::Receipt;

@@ -31,8 +31,7 @@ pub(super) fn resolve(
     stamp: Stamp,
     held: impl Fn(Vec<(PartitionId, Epoch)>) -> Vec<PartitionId>,
 ) -> Result<Found, KafkaError> {
-    let offsets: BaseConsumer<Logging> =
-        client::reader(settings, Isolation::Committed).create_with_context(Logging)?;
+    let offsets: BaseConsumer<Logging> = client::reader(settings, Isolation::Committed).create_with_context(Logging)?;
     let mut parts: Vec<(PartitionId, Epoch)> = parts.iter().map(|part| (part.partition, part.epoch)).collect();
     loop {
         let held_before = held(parts.clone());

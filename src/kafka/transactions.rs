@@ -15,9 +15,9 @@ use rdkafka::producer::{Producer as _, ThreadedProducer};
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
-use crate::domain::{Fate, Offset, PartitionId, Settlement, Transaction, TransactionId, Written};
+use crate::domain::{Fate, Offset, PartitionId, Transaction, TransactionId, Written};
 
-use super::audit::AuditMessage;
+use super::audit::AuditEncoder;
 use super::client;
 use super::commit::{Breakage, End, Steps};
 use super::consumer::ConsumerRemote;
@@ -39,18 +39,18 @@ pub struct Scribe {
     pub topic_ids: Vec<String>,
     /// Most bytes of a packed changelog record; below the topic's `max.message.bytes`.
     pub max_changelog_bytes: usize,
-    pub audit: RowEncoder,
+    pub audit: AuditEncoder,
 }
-
-/// Makes the audit row of a settled record.
-pub type RowEncoder = Box<dyn Fn(&Settlement, PartitionId) -> AuditMessage + Send + Sync>;
 
 /// What the transaction thread tells the shell.
 #[derive(Debug)]
 pub enum TransactionEvent {
     /// The producer has taken over from an earlier process with the same identity: pending transactions have ended.
     Ready,
-    Ended { transaction: TransactionId, fate: Fate },
+    Ended {
+        transaction: TransactionId,
+        fate: Fate,
+    },
     /// To be answered by [`Transactions::resolve`].
     Unknown(TransactionId),
     Failed(TransactionFailure),
@@ -101,10 +101,16 @@ impl Transactions {
     ) -> io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
         let closing = Arc::new(AtomicBool::new(false));
-        let committer =
-            Committer { settings, scribe, consumer, events, closing: Arc::clone(&closing), fenced: None, unknown: None };
-        let thread =
-            thread::Builder::new().name("transactions".to_owned()).spawn(move || committer.run(&inbox))?;
+        let committer = Committer {
+            settings,
+            scribe,
+            consumer,
+            events,
+            closing: Arc::clone(&closing),
+            fenced: None,
+            unknown: None,
+        };
+        let thread = thread::Builder::new().name("transactions".to_owned()).spawn(move || committer.run(&inbox))?;
         Ok(Self { commands, closing, thread })
     }
 
@@ -248,7 +254,8 @@ impl Committer {
     /// A new producer, initialised: from here on every earlier one with this identity is fenced.
     fn take_over(&self) -> Result<Producer, Closed> {
         let config = client::producer(&self.settings);
-        let producer: Producer = config.create_with_context(Deliveries::default()).map_err(|error| self.refuse(&error))?;
+        let producer: Producer =
+            config.create_with_context(Deliveries::default()).map_err(|error| self.refuse(&error))?;
         loop {
             match producer.init_transactions(self.settings.timeouts.request) {
                 Ok(()) => return Ok(producer),
