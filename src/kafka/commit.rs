@@ -131,15 +131,13 @@ impl Steps<'_> {
                 .key(&key)
                 .payload(&value)
                 .headers(headers);
-        self.produce(record).map_err(|error| match error {
-            KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) => {
-                Obstacle::Stop(TransactionFailure::RowTooLarge {
-                    partition,
-                    offset: settlement.offset,
-                    bytes: key.len() + value.len(),
-                })
+        self.produce(record).map_err(|error| {
+            if error == KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) {
+                let (offset, bytes) = (settlement.offset, key.len() + value.len());
+                Obstacle::Stop(TransactionFailure::RowTooLarge { partition, offset, bytes })
+            } else {
+                self.obstacle(&error)
             }
-            error => self.obstacle(&error),
         })
     }
 
@@ -280,7 +278,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{FeedId, NextOffset, OwnEntries, ReadFrom, TransactionId};
+    use crate::domain::OwnEntries::{Needed, NotNeeded};
+    use crate::domain::{FeedId, NextOffset, ReadFrom, TransactionId};
 
     fn part(ledger_from: ReadFrom, window_from: ReadFrom) -> TransactionPart {
         TransactionPart {
@@ -299,7 +298,6 @@ mod tests {
     fn the_metadata_says_what_is_needed_after_the_transaction() {
         let from = |earlier: Option<i64>, own_entries| ReadFrom { earlier: earlier.map(ChangelogOffset), own_entries };
         let stamp = Stamp { process: Uuid::nil(), transaction: TransactionId(7) };
-        use OwnEntries::{Needed, NotNeeded};
         for (ledger, window, span, expected) in [
             (from(None, NotNeeded), from(None, NotNeeded), None, (None, None, 40)),
             (from(None, Needed), from(Some(12), NotNeeded), Some((41, 44)), (Some(41), Some(12), 45)),

@@ -62,12 +62,12 @@ impl Consumer {
     /// # Errors
     ///
     /// If librdkafka refuses a property, or no thread can be started. A broker that is away is no error.
-    pub fn open(settings: Arc<KafkaSettings>, events: UnboundedSender<ConsumerEvent>) -> Result<Self, OpenError> {
+    pub fn open(settings: &Arc<KafkaSettings>, events: UnboundedSender<ConsumerEvent>) -> Result<Self, OpenError> {
         let (commands, inbox) = mpsc::channel();
         let topics: Vec<&str> = settings.feeds.iter().map(|feed| feed.input.as_str()).collect();
-        let member = Member::new(Arc::clone(&settings), events, (commands.clone(), inbox));
+        let member = Member::new(Arc::clone(settings), events, (commands.clone(), inbox));
         let mut consumer: BaseConsumer<Member> =
-            client::member(&settings).create_with_context(member).map_err(OpenError::Settings)?;
+            client::member(settings).create_with_context(member).map_err(OpenError::Settings)?;
         let wake = commands.clone();
         consumer.set_nonempty_callback(move || {
             if wake.send(Command::Wake).is_err() {
@@ -144,6 +144,7 @@ impl ConsumerRemote {
     }
 
     /// Those of `parts` that are still held in their epoch. Blocks.
+    #[must_use]
     pub fn held(&self, parts: Vec<(PartitionId, Epoch)>) -> Vec<PartitionId> {
         self.ask(|reply| Command::Holds { parts, reply }).unwrap_or_default()
     }
@@ -287,21 +288,17 @@ fn pass_on(member: &Member, batches: &mut Vec<Batch>) {
 }
 
 fn take_error(consumer: &BaseConsumer<Member>, member: &Member, batches: &mut Vec<Batch>, error: &KafkaError) {
-    match error {
-        KafkaError::PartitionEOF(number) => {
-            pass_on(member, batches);
-            reached(consumer, member, *number);
-        }
-        KafkaError::MessageConsumption(RDKafkaErrorCode::PollExceeded) => {
-            member.membership_lost("the consumer was not polled for longer than the poll interval");
-        }
-        KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) => {
-            member.fail(ConsumerFailure::OffsetOutOfRange);
-        }
-        KafkaError::MessageConsumptionFatal(code) => {
-            member.membership_lost(&format!("librdkafka's consumer failed for good: {code}"));
-        }
-        error => tracing::warn!(%error, "an error while polling"),
+    if let KafkaError::PartitionEOF(number) = error {
+        pass_on(member, batches);
+        reached(consumer, member, *number);
+    } else if let KafkaError::MessageConsumptionFatal(code) = error {
+        member.membership_lost(&format!("librdkafka's consumer failed for good: {code}"));
+    } else if *error == KafkaError::MessageConsumption(RDKafkaErrorCode::PollExceeded) {
+        member.membership_lost("the consumer was not polled for longer than the poll interval");
+    } else if *error == KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) {
+        member.fail(ConsumerFailure::OffsetOutOfRange);
+    } else {
+        tracing::warn!(%error, "an error while polling");
     }
 }
 

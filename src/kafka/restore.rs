@@ -2,6 +2,7 @@
 //!
 //! What the entries mean is decided by the core's replay; whether they are all there, by [`super::restore_plan`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -9,8 +10,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset as Position, TopicPartitionList};
 use uuid::Uuid;
-
-use std::sync::Arc;
 
 use crate::domain::{ChangelogEntry, ChangelogOffset, NextOffset, PartitionId, TransactionId, UnixMillis};
 
@@ -80,8 +79,13 @@ pub struct Restorer {
     uncommitted: BaseConsumer<Logging>,
 }
 
-/// The log start has passed the reading position.
-struct Overtaken;
+/// How the reading of a changelog ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    ToTheEnd,
+    /// The log start has passed the reading position: begin again, with the check.
+    Overtaken,
+}
 
 impl Restorer {
     /// `partitions`: the partition count of each feed's topic when the process started. A partition that comes later
@@ -121,11 +125,11 @@ impl Restorer {
                 }
                 Plan::Continue { next_offset, from, end } => {
                     replay(Replayed::Begin { next_offset, end });
-                    match self.read(partition, from, facts.changelog.1, &is_held, &mut replay)? {
-                        Ok(()) => return Ok(RestoredPartition { next_offset, began: Began::Before }),
-                        // Begin again, with the check.
-                        Err(Overtaken) => tracing::warn!(%partition, "the changelog was deleted while it was read"),
+                    let read = self.read(partition, from, facts.changelog.1, &is_held, &mut replay)?;
+                    if read == Read::ToTheEnd {
+                        return Ok(RestoredPartition { next_offset, began: Began::Before });
                     }
+                    tracing::warn!(%partition, "the changelog was deleted while it was read: it is read again");
                 }
             }
         }
@@ -226,11 +230,11 @@ impl Restorer {
         end: ChangelogOffset,
         is_held: &impl Fn() -> bool,
         replay: &mut impl FnMut(Replayed<'_>),
-    ) -> Result<Result<(), Overtaken>, RestoreError> {
+    ) -> Result<Read, RestoreError> {
         /// Bounds how long the markers behind the last record, which are no event, go unnoticed.
         const GLANCE: Duration = Duration::from_millis(10);
         if end <= from {
-            return Ok(Ok(()));
+            return Ok(Read::ToTheEnd);
         }
         let topic = self.changelog_topic(partition);
         let reader: BaseConsumer<Logging> =
@@ -255,7 +259,7 @@ impl Restorer {
                     reached = reached.max(position(&reader, &topic, partition.number)?);
                 }
                 Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
-                    return Ok(Err(Overtaken));
+                    return Ok(Read::Overtaken);
                 }
                 Some(Err(error)) => tracing::warn!(%partition, %error, "an error while reading the changelog"),
             }
@@ -271,7 +275,7 @@ impl Restorer {
                 )));
             }
         }
-        Ok(Ok(()))
+        Ok(Read::ToTheEnd)
     }
 }
 

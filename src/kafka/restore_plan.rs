@@ -210,6 +210,14 @@ mod tests {
             short_retention(facts(None, Some(99))),
         ]
         .map(|facts| plan(&facts).expect_err("a halt").to_string());
-        insta::assert_snapshot!(halts.join("\n"), @"");
+        insta::assert_snapshot!(halts.join("\n"), @r"
+        no offset is committed although the changelog was written up to 200: offsets expired or were deleted; set the offset by hand to where reading shall go on, or delete the changelog topic to begin anew
+        the input topic is another one than before (id other instead of id): it was deleted and created again; decide whether to begin it anew, and then delete the group's offsets and the changelog topic
+        the records from offset 50 up to 51 were deleted before they were read; decide whether to go on at 51 without them, and lengthen the retention of the input topic
+        the committed offset 50 lies behind the end 49 of the input partition; find out whether records were lost or the offset was set by hand, and set it to a position that exists
+        the changelog ends at 179, but was written up to 180: entries were lost or the topic was created again; decide what becomes of events that may have been sent
+        the changelog begins at 100, but records whose fate is open need it from 99: pinrelay was stopped for longer than the changelog's retention; decide what becomes of events that may have been sent
+        the changelog begins at 100, but keys of the window need it from 99, and its retention of 172800 s is shorter than the window with its margin; decide whether duplicates may be sent, and lengthen the retention
+        ");
     }
 }

@@ -114,10 +114,10 @@ impl Default for Timeouts {
         Self {
             session: Duration::from_secs(45),
             transaction: Duration::from_secs(15),
-            max_poll: Duration::from_secs(300),
+            max_poll: Duration::from_mins(5),
             drain: Duration::from_secs(15),
             request: Duration::from_secs(30),
-            restore_progress: Duration::from_secs(60),
+            restore_progress: Duration::from_mins(1),
         }
     }
 }
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_default_timeouts_break_no_relation() {
-        assert_eq!(Timeouts::default().broken(ANSWER, Some(Duration::from_secs(60))), []);
+        assert_eq!(Timeouts::default().broken(ANSWER, Some(Duration::from_mins(1))), []);
     }
 
     #[test]

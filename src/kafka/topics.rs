@@ -267,6 +267,10 @@ mod tests {
         assert_eq!(unmet("t", &needs, &good), []);
         let bad = HashMap::from([("cleanup.policy", "compact"), ("retention.ms", "999")]);
         let words: Vec<String> = unmet("t", &needs, &bad).iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(words.join("\n"), @"");
+        insta::assert_snapshot!(words.join("\n"), @r"
+        topic t has cleanup.policy=compact; needed is delete
+        topic t has retention.ms=999; needed is 1000 or more
+        topic t has max.message.bytes=nothing; needed is 1000 or more
+        ");
     }
 }

@@ -29,7 +29,7 @@ use super::resolve::{self, Found};
 use super::settings::KafkaSettings;
 
 /// A second fencing within this time means that two processes share one identity (T7).
-const FENCED_AGAIN: Duration = Duration::from_secs(600);
+const FENCED_AGAIN: Duration = Duration::from_mins(10);
 
 /// How a transaction is put into words for Kafka.
 pub struct Scribe {
