@@ -1,0 +1,64 @@
+//! What became of a transaction whose commit was called and did not say (T5).
+//!
+//! To be asked after a new producer has been initialised: by then the old transaction has ended, one way or the other.
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset as Position, TopicPartitionList};
+
+use crate::domain::{Epoch, PartitionId, TransactionPart};
+
+use super::client::{self, Isolation, Logging};
+use super::metadata::{CommitMetadata, Parsed, Stamp};
+use super::settings::KafkaSettings;
+
+/// The end that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Committed,
+    /// Or none of its partitions is held any more, so that nobody is left who would want to know.
+    NotCommitted,
+}
+
+/// Looks for the stamp at one partition that is held before and after.
+///
+/// # Errors
+///
+/// If the offsets cannot be fetched: ask again.
+pub(super) fn resolve(
+    settings: &KafkaSettings,
+    parts: &[TransactionPart],
+    stamp: Stamp,
+    held: impl Fn(Vec<(PartitionId, Epoch)>) -> Vec<PartitionId>,
+) -> Result<Found, KafkaError> {
+    let offsets: BaseConsumer<Logging> = client::reader(settings, Isolation::Committed).create_with_context(Logging)?;
+    let mut parts: Vec<(PartitionId, Epoch)> = parts.iter().map(|part| (part.partition, part.epoch)).collect();
+    loop {
+        let held_before = held(parts.clone());
+        let Some(partition) = held_before.first().copied() else { return Ok(Found::NotCommitted) };
+        let found = fetch(settings, &offsets, partition, stamp)?;
+        // A new owner may have written its own stamp over ours.
+        if held(parts.clone()).contains(&partition) {
+            return Ok(found);
+        }
+        parts.retain(|(other, _)| *other != partition);
+    }
+}
+
+fn fetch(
+    settings: &KafkaSettings,
+    offsets: &BaseConsumer<Logging>,
+    partition: PartitionId,
+    stamp: Stamp,
+) -> Result<Found, KafkaError> {
+    let (topic, number) = (settings.input_topic(partition), partition.number);
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, number, Position::Invalid)?;
+    let list = offsets.committed_offsets(list, settings.timeouts.request)?;
+    let element = list.find_partition(topic, number).ok_or(KafkaError::NoMessageReceived)?;
+    element.error()?;
+    Ok(match CommitMetadata::parse(element.metadata()) {
+        Parsed::Ours(metadata) if metadata.stamp == stamp => Found::Committed,
+        Parsed::Ours(_) | Parsed::Foreign => Found::NotCommitted,
+    })
+}
