@@ -1,1 +1,16 @@
 //! From bytes to events: an annotated reader schema is the mapping.
+
+pub mod draft;
+pub mod event_rules;
+pub mod finish;
+pub mod rules;
+pub mod target;
+pub mod value;
+
+mod encode;
+
+pub use draft::Draft;
+pub use event_rules::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
+pub use finish::{DropReason, Finished, finish};
+pub use target::{ContentField, Target, TargetKind};
+pub use value::{Value, ValueKind};
