@@ -2,6 +2,7 @@
 
 use super::draft::Draft;
 use super::event_rules::EventRules;
+use super::rules::DropReason;
 use super::target::Target;
 use crate::domain::{Mapped, Outcome, Reason, UnixMillis};
 
@@ -10,13 +11,6 @@ pub struct Finished {
     pub mapped: Mapped,
     /// Optional values that no rule could make fit, in the order of the targets. Empty as a rule.
     pub dropped: Vec<(Target, DropReason)>,
-}
-
-/// Why a value was left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DropReason {
-    /// Not what the rule demands.
-    Malformed,
 }
 
 /// Applies what Pinterest says: derives, normalises, hashes, checks and encodes.

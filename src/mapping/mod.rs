@@ -11,6 +11,7 @@ mod encode;
 
 pub use draft::Draft;
 pub use event_rules::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
-pub use finish::{DropReason, Finished, finish};
+pub use finish::{Finished, finish};
+pub use rules::DropReason;
 pub use target::{ContentField, Target, TargetKind};
 pub use value::{Value, ValueKind};
