@@ -7,11 +7,12 @@ pub mod rules;
 pub mod target;
 pub mod value;
 
+mod body;
 mod encode;
 
 pub use draft::Draft;
 pub use event_rules::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
-pub use finish::{Finished, finish};
+pub use finish::{Finished, Warning, finish};
 pub use rules::DropReason;
 pub use target::{ContentField, Target, TargetKind};
 pub use value::{Value, ValueKind};

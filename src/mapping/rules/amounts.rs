@@ -14,7 +14,7 @@ const TOO_LARGE: f64 = 1e15;
 
 /// `value`, `item_price`, `predicted_ltv`: decimal text without exponent and without leading zeros; the scale that it
 /// came with stays. Digits grouped by commas or a decimal comma are not understood: which it is cannot be told.
-pub fn amount<'v>(value: &'v Value<'_>) -> Normal<'v> {
+pub(crate) fn amount<'v>(value: &'v Value<'_>) -> Normal<'v> {
     match value {
         Value::Text(text) => {
             let text = text.trim();
@@ -64,12 +64,12 @@ fn decimal<'a>(mut number: Decimal) -> Normal<'a> {
 }
 
 /// Whether Pinterest warns of the amount: "should not contain … negative number or zero".
-pub fn is_not_positive(amount: &str) -> bool {
+pub(crate) fn is_not_positive(amount: &str) -> bool {
     amount.starts_with('-') || amount.bytes().all(|b| matches!(b, b'0' | b'.'))
 }
 
 /// A whole number between `min` and `max`, whatever it was written as.
-pub fn integer(value: &Value<'_>, min: i64, max: i64) -> Result<i64, DropReason> {
+pub(crate) fn integer(value: &Value<'_>, min: i64, max: i64) -> Result<i64, DropReason> {
     let number = match value {
         Value::Integer(number) => *number,
         Value::Text(text) => match text.trim().parse() {
@@ -93,7 +93,7 @@ fn whole(number: Decimal) -> Result<i64, DropReason> {
 }
 
 /// `currency`: an ISO 4217 code, upper case.
-pub fn currency(text: &str) -> Result<&'static str, DropReason> {
+pub(crate) fn currency(text: &str) -> Result<&'static str, DropReason> {
     let code = text.trim();
     if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Err(DropReason::Malformed);

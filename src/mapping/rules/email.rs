@@ -12,7 +12,7 @@ const MAX_BYTES: usize = 320;
 /// with a dot in it; more is for the mail server to say.
 ///
 /// White space: <https://help.pinterest.com/en/business/article/enhanced-match> (read 2026-09).
-pub fn email(text: &str) -> Normal<'_> {
+pub(crate) fn email(text: &str) -> Normal<'_> {
     let dense: Cow<'_, str> = if text.chars().any(is_space) {
         Cow::Owned(text.chars().filter(|c| !is_space(*c)).collect())
     } else {

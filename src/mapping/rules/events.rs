@@ -8,7 +8,7 @@ use crate::mapping::value::Value;
 
 /// The event names that Pinterest documents
 /// (<https://developers.pinterest.com/docs/track-conversions/track-conversions-in-the-api/>, read 2026-09).
-pub const EVENT_NAMES: [&str; 22] = [
+pub(crate) const EVENT_NAMES: [&str; 22] = [
     "add_payment_info",
     "add_to_cart",
     "add_to_wishlist",
@@ -33,17 +33,14 @@ pub const EVENT_NAMES: [&str; 22] = [
     "watch_video",
 ];
 
-/// Longest own event name, in characters. Pinterest names no limit.
-const MAX_EVENT_NAME: usize = 100;
-
 /// `event_name`: a documented one in any case, or an own one, which Pinterest takes with a warning: letters, digits,
 /// `_` and `-`.
-pub fn event_name(text: &str) -> Normal<'_> {
+pub(crate) fn event_name(text: &str, max_chars: usize) -> Normal<'_> {
     let text = text.trim();
     if let Some(name) = EVENT_NAMES.iter().find(|name| name.eq_ignore_ascii_case(text)) {
         return Ok(Cow::Borrowed(name));
     }
-    if MAX_EVENT_NAME < text.len() {
+    if max_chars < text.len() {
         return Err(DropReason::TooLong);
     }
     let own = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
@@ -51,7 +48,7 @@ pub fn event_name(text: &str) -> Normal<'_> {
 }
 
 /// `event_id`: as it is, without white space around it. Control characters in it are a damaged record's.
-pub fn event_id<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v> {
+pub(crate) fn event_id<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v> {
     let text = raw(value)?;
     if text.contains(char::is_control) {
         return Err(DropReason::Malformed);
@@ -60,7 +57,7 @@ pub fn event_id<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v> {
 }
 
 /// `opt_out_type`: words joined by commas, upper case; true stands for `LDP`, false for none.
-pub fn opt_out_type<'v>(value: &'v Value<'_>) -> Result<Option<Cow<'v, str>>, DropReason> {
+pub(crate) fn opt_out_type<'v>(value: &'v Value<'_>) -> Result<Option<Cow<'v, str>>, DropReason> {
     const LDP: Option<Cow<'_, str>> = Some(Cow::Borrowed("LDP"));
     match value {
         Value::Boolean(true) => Ok(LDP),
@@ -96,7 +93,7 @@ mod tests {
         assert!(EVENT_NAMES.is_sorted_by(|a, b| a < b));
         for name in EVENT_NAMES {
             for text in [name.to_owned(), name.to_uppercase(), format!(" {name} ")] {
-                assert_eq!(event_name(&text).as_deref(), Ok(name));
+                assert_eq!(event_name(&text, 100).as_deref(), Ok(name));
             }
         }
     }
@@ -104,7 +101,7 @@ mod tests {
     #[test]
     fn an_own_name_is_kept_as_it_is() {
         check(
-            |text| owned(event_name(text)),
+            |text| owned(event_name(text, 100)),
             &[
                 ("Quiz-Done_2", Ok("Quiz-Done_2")),
                 ("quiz done", Err(DropReason::Malformed)),

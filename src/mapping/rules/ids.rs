@@ -13,7 +13,7 @@ const EMPTY_HASHES: [&str; 2] = [
 const ZERO_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A hash made elsewhere: `None` unless the text is 64 hex digits, in either case.
-pub fn hash(text: &str) -> Option<Result<Hashed, DropReason>> {
+pub(crate) fn hash(text: &str) -> Option<Result<Hashed, DropReason>> {
     let text = text.trim();
     let hashed = Hashed::from_hex(text)?;
     let of_nothing = EMPTY_HASHES.iter().any(|empty| empty.eq_ignore_ascii_case(text));
@@ -22,7 +22,7 @@ pub fn hash(text: &str) -> Option<Result<Hashed, DropReason>> {
 
 /// `external_id`: as it is, without white space around it. Pinterest's page tag hashes the same text, so that case
 /// must stay.
-pub fn external_id(text: &str) -> Normal<'_> {
+pub(crate) fn external_id(text: &str) -> Normal<'_> {
     let text = text.trim();
     if text.is_empty() { Err(DropReason::Malformed) } else { Ok(Cow::Borrowed(text)) }
 }
@@ -32,7 +32,7 @@ pub fn external_id(text: &str) -> Normal<'_> {
 /// Pinterest states no rule of case and shows an upper-case example. iOS gives its id in upper case, Android in lower
 /// case, and measurement partners export both so; changing the case would part them from what Pinterest hashed. Zeros
 /// are what a device gives whose owner limits tracking.
-pub fn advertising_id(text: &str) -> Normal<'_> {
+pub(crate) fn advertising_id(text: &str) -> Normal<'_> {
     let text = text.trim();
     if !is_uuid(text) {
         return Err(DropReason::Malformed);

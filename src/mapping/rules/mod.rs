@@ -5,16 +5,16 @@
 //! are those of `male`, `01/01/1900` and `US`.
 //! Every function is idempotent: what it yields, it yields again.
 
-pub mod amounts;
-pub mod email;
-pub mod events;
-pub mod ids;
-pub mod network;
-pub mod person;
-pub mod phone;
-pub mod places;
-pub mod texts;
-pub mod times;
+pub(super) mod amounts;
+pub(super) mod email;
+pub(super) mod events;
+pub(super) mod ids;
+pub(super) mod network;
+pub(super) mod person;
+pub(super) mod phone;
+pub(super) mod places;
+pub(super) mod texts;
+pub(super) mod times;
 
 mod codes;
 

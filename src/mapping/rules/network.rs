@@ -7,16 +7,11 @@ use super::texts::is_longer;
 use super::{DropReason, Normal};
 use crate::mapping::event_rules::PrivateAddresses;
 
-/// Longest user agent, in characters: that of `app_info.user_agent` (OpenAPI 5.23.0).
-const MAX_USER_AGENT: usize = 16_384;
-/// Longest URL, in characters: what common servers accept (RFC 9110, 4.1, recommends to support 8,000 octets).
-const MAX_URL: usize = 8_192;
-
 /// `client_ip_address`: IPv4 or IPv6 in its usual form; an IPv4 address inside an IPv6 one comes out.
 ///
 /// Private, loopback and link-local addresses are dropped unless the feed keeps them: they are a proxy's or a till's,
 /// match nobody, and would let an event pass that has no identity else.
-pub fn ip_address(text: &str, private: PrivateAddresses) -> Normal<'_> {
+pub(crate) fn ip_address(text: &str, private: PrivateAddresses) -> Normal<'_> {
     let text = text.trim();
     let address: IpAddr = text.parse().map_err(|_| DropReason::Malformed)?;
     let address = address.to_canonical();
@@ -46,17 +41,17 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 }
 
 /// `client_user_agent`: as it is. What trackers write when they know no browser is no user agent.
-pub fn user_agent(text: &str) -> Normal<'_> {
+pub(crate) fn user_agent(text: &str, max_chars: usize) -> Normal<'_> {
     const NONE: [&str; 6] = ["other", "null", "none", "undefined", "unknown", "-"];
     let text = text.trim();
     if text.is_empty() || NONE.iter().any(|none| none.eq_ignore_ascii_case(text)) {
         return Err(DropReason::Placeholder);
     }
-    if is_longer(text, MAX_USER_AGENT) { Err(DropReason::TooLong) } else { Ok(Cow::Borrowed(text)) }
+    if is_longer(text, max_chars) { Err(DropReason::TooLong) } else { Ok(Cow::Borrowed(text)) }
 }
 
 /// `event_source_url`: an http or https URL with a host, as it is.
-pub fn url(text: &str) -> Normal<'_> {
+pub(crate) fn url(text: &str, max_chars: usize) -> Normal<'_> {
     let text = text.trim();
     let (scheme, rest) = text.split_once("://").ok_or(DropReason::Malformed)?;
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -64,7 +59,7 @@ pub fn url(text: &str) -> Normal<'_> {
     if !known || host.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(DropReason::Malformed);
     }
-    if is_longer(text, MAX_URL) { Err(DropReason::TooLong) } else { Ok(Cow::Borrowed(text)) }
+    if is_longer(text, max_chars) { Err(DropReason::TooLong) } else { Ok(Cow::Borrowed(text)) }
 }
 
 #[cfg(test)]
@@ -108,13 +103,13 @@ mod tests {
     #[test]
     fn a_user_agent_is_not_a_word_for_none() {
         check(
-            |text| owned(user_agent(text)),
+            |text| owned(user_agent(text, 30)),
             &[
                 (" Mozilla/5.0 (iPhone) ", Ok("Mozilla/5.0 (iPhone)")),
                 ("Other", Err(DropReason::Placeholder)),
                 ("NULL", Err(DropReason::Placeholder)),
                 ("-", Err(DropReason::Placeholder)),
-                (&"x".repeat(16_385), Err(DropReason::TooLong)),
+                (&"x".repeat(31), Err(DropReason::TooLong)),
             ],
         );
     }
@@ -123,7 +118,7 @@ mod tests {
     fn a_url_is_a_page_of_a_host() {
         let bad = Err(DropReason::Malformed);
         check(
-            |text| owned(url(text)),
+            |text| owned(url(text, 40)),
             &[
                 ("https://shop.example/thanks?epik=dj0", Ok("https://shop.example/thanks?epik=dj0")),
                 (" HTTP://shop.example", Ok("HTTP://shop.example")),
@@ -131,7 +126,7 @@ mod tests {
                 ("https:///thanks", bad),
                 ("ftp://shop.example", bad),
                 ("https://shop.example/a b", bad),
-                (&format!("https://shop.example/{}", "x".repeat(8_192)), Err(DropReason::TooLong)),
+                (&format!("https://shop.example/{}", "x".repeat(40)), Err(DropReason::TooLong)),
             ],
         );
     }

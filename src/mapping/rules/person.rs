@@ -13,7 +13,7 @@ use crate::mapping::value::Value;
 const FIRST_YEAR: i16 = 1900;
 
 /// `ge`: `f`, `m` or `n`. Codes of other systems (ISO 5218's 1 and 2) need a value table.
-pub fn gender(text: &str) -> Result<&'static str, DropReason> {
+pub(crate) fn gender(text: &str) -> Result<&'static str, DropReason> {
     let word: String =
         text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).take("nonbinary".len() + 1).collect();
     match word.as_str() {
@@ -28,7 +28,7 @@ pub fn gender(text: &str) -> Result<&'static str, DropReason> {
 ///
 /// Text may be ISO 8601 with or without a time behind it, year first with slashes or dots, eight digits, or
 /// `day.month.year`. With slashes and the year at the end, day and month cannot be told apart: dropped.
-pub fn birthday<'v>(value: &'v Value<'_>, now: UnixMillis) -> Normal<'v> {
+pub(crate) fn birthday<'v>(value: &'v Value<'_>, now: UnixMillis) -> Normal<'v> {
     let date = match value {
         Value::Date { year, month, day } => civil(i64::from(*year), i64::from(*month), i64::from(*day)),
         Value::Instant(moment) => day_of(*moment),

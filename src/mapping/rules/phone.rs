@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 64;
 /// A number in E.164 form is taken as it is. Any other is read with the metadata of libphonenumber: an international
 /// one by itself, a national one as one of `regions`, the first that it is valid in. A number that is neither is tried
 /// as an international one that lost its plus.
-pub fn phone<'a>(text: &'a str, regions: &[PhoneRegion]) -> Normal<'a> {
+pub(crate) fn phone(text: &str, regions: impl IntoIterator<Item = PhoneRegion>) -> Normal<'_> {
     let text = text.trim();
     if MAX_BYTES < text.len() {
         return Err(DropReason::TooLong);
@@ -27,7 +27,7 @@ pub fn phone<'a>(text: &'a str, regions: &[PhoneRegion]) -> Normal<'a> {
         return Ok(Cow::Borrowed(digits));
     }
     international(text)
-        .or_else(|| regions.iter().find_map(|region| read(Some(region.id()), text)))
+        .or_else(|| regions.into_iter().find_map(|region| read(Some(region.id()), text)))
         .or_else(|| text.starts_with(|c: char| c.is_ascii_digit()).then(|| read(None, &format!("+{text}"))).flatten())
         .map(Cow::Owned)
         .ok_or(DropReason::Malformed)
@@ -93,7 +93,7 @@ mod tests {
             ("+", &[], bad),
         ] {
             let places = regions(places);
-            let got = owned(phone(text, &places));
+            let got = owned(phone(text, places));
             assert_eq!(got.as_deref().map_err(|why| *why), expected, "{text:?}");
             if let Ok(digits) = got {
                 assert!(is_e164(&digits), "{text:?}");
@@ -105,9 +105,9 @@ mod tests {
         #[test]
         fn it_yields_e164_digits_or_nothing_and_reads_those_again(text in "\\+?[0-9 ()/.x＋-]{0,24}|\\PC{0,40}") {
             let regions = regions(&["US", "IT"]);
-            if let Ok(digits) = phone(&text, &regions) {
+            if let Ok(digits) = phone(&text, regions.iter().copied()) {
                 prop_assert!(is_e164(&digits), "{}", digits);
-                prop_assert_eq!(owned(phone(&format!("+{digits}"), &regions)), Ok(digits.to_string()));
+                prop_assert_eq!(owned(phone(&format!("+{digits}"), regions.iter().copied())), Ok(digits.to_string()));
             }
         }
     }

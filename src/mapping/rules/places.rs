@@ -15,7 +15,7 @@ const MAX_CHARS: usize = 200;
 const MAX_POSTAL_CODE: usize = 16;
 
 /// `fn`, `ln`: lower case, composed; runs of white space count as one.
-pub fn name(text: &str) -> Normal<'_> {
+pub(crate) fn name(text: &str) -> Normal<'_> {
     let text = bounded(text)?;
     let lower = lower_nfc(text);
     if lower.split(char::is_whitespace).any(str::is_empty) || lower.contains(|c: char| c.is_whitespace() && c != ' ') {
@@ -25,7 +25,7 @@ pub fn name(text: &str) -> Normal<'_> {
 }
 
 /// `ct`: lower case, composed, nothing but letters, the marks on them, and digits, of every script.
-pub fn city(text: &str) -> Normal<'_> {
+pub(crate) fn city(text: &str) -> Normal<'_> {
     let lower = lower_nfc(bounded(text)?);
     let keeps = |c: char| c.is_alphanumeric() || is_combining_mark(c);
     let city = if lower.chars().all(keeps) {
@@ -38,7 +38,7 @@ pub fn city(text: &str) -> Normal<'_> {
 }
 
 /// `st`: two letters, lower case. ISO 3166-2 codes (`US-CA`) give their second half.
-pub fn state(text: &str) -> Normal<'_> {
+pub(crate) fn state(text: &str) -> Normal<'_> {
     let text = text.trim();
     let code = match text.split_once('-') {
         Some((country, state)) if is_two_letters(country) => state,
@@ -48,7 +48,7 @@ pub fn state(text: &str) -> Normal<'_> {
 }
 
 /// `country`: ISO 3166 alpha-2, lower case. `UK` and `EL` are what Britons and the European Union write.
-pub fn country(text: &str) -> Normal<'_> {
+pub(crate) fn country(text: &str) -> Normal<'_> {
     let code = two_letters(text.trim())?;
     let code = match &*code {
         "uk" => Cow::Borrowed("gb"),
@@ -60,7 +60,7 @@ pub fn country(text: &str) -> Normal<'_> {
 
 /// `zp`: digits; and letters, lower case, where `country` (as [`country`] yields it) writes its codes with them, or is
 /// not known. Pinterest's words say "only digits", which would make one of all the codes of a British town.
-pub fn postal_code<'a>(text: &'a str, country: Option<&str>) -> Normal<'a> {
+pub(crate) fn postal_code<'a>(text: &'a str, country: Option<&str>) -> Normal<'a> {
     let text = text.trim();
     let letters = country.is_none_or(|code| has_code(COUNTRIES_WITH_LETTERED_POSTAL_CODES, code));
     let keeps = |c: char| c.is_ascii_digit() || (letters && c.is_ascii_lowercase());

@@ -9,7 +9,7 @@ use super::{DropReason, Normal};
 use crate::mapping::value::Value;
 
 /// Lower case and composed (NFC): the form in which names in every script hash alike however they were typed.
-pub fn lower_nfc(text: &str) -> Cow<'_, str> {
+pub(crate) fn lower_nfc(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return if text.bytes().any(|b| b.is_ascii_uppercase()) {
             Cow::Owned(text.to_ascii_lowercase())
@@ -24,7 +24,7 @@ pub fn lower_nfc(text: &str) -> Cow<'_, str> {
 }
 
 /// The text of a value without white space around it; an integer as its digits.
-pub fn raw<'v>(value: &'v Value<'_>) -> Normal<'v> {
+pub(crate) fn raw<'v>(value: &'v Value<'_>) -> Normal<'v> {
     match value {
         Value::Text(text) => Ok(Cow::Borrowed(text.trim())),
         Value::Integer(number) => Ok(Cow::Owned(number.to_string())),
@@ -38,24 +38,24 @@ pub fn raw<'v>(value: &'v Value<'_>) -> Normal<'v> {
 }
 
 /// Text as it is, at most `max_chars` characters. Too long a text is dropped, not cut: half a name is another name.
-pub fn plain<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v> {
+pub(crate) fn plain<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v> {
     let text = raw(value)?;
     if is_longer(&text, max_chars) { Err(DropReason::TooLong) } else { Ok(text) }
 }
 
 /// JSON Schema counts characters; bytes answer nearly always.
-pub fn is_longer(text: &str, max_chars: usize) -> bool {
+pub(crate) fn is_longer(text: &str, max_chars: usize) -> bool {
     max_chars < text.len() && max_chars < text.chars().count()
 }
 
 /// The listed word that the text is in any case.
-pub fn choice(text: &str, words: &[&'static str]) -> Result<&'static str, DropReason> {
+pub(crate) fn choice(text: &str, words: &[&'static str]) -> Result<&'static str, DropReason> {
     let text = text.trim();
     words.iter().copied().find(|word| word.eq_ignore_ascii_case(text)).ok_or(DropReason::NotListed)
 }
 
 /// Two letters of ISO 639-1; `de-CH`, `de_CH` and `DE` are `de`. Java's old codes become today's.
-pub fn language(text: &str) -> Result<&'static str, DropReason> {
+pub(crate) fn language(text: &str) -> Result<&'static str, DropReason> {
     let primary = text.trim().split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
     let today = match primary.as_str() {
         "iw" => "he",
@@ -70,19 +70,19 @@ pub fn language(text: &str) -> Result<&'static str, DropReason> {
 }
 
 /// A BCP 47 tag; Java and POSIX write it with underscores, and POSIX with a character set behind it.
-pub fn locale(text: &str) -> Normal<'_> {
+pub(crate) fn locale(text: &str, max_chars: usize) -> Normal<'_> {
     let tag = text.trim().split('.').next().unwrap_or_default();
     if tag.is_empty() || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
         return Err(DropReason::Malformed);
     }
-    if 35 < tag.len() {
+    if max_chars < tag.len() {
         return Err(DropReason::TooLong);
     }
     Ok(if tag.contains('_') { Cow::Owned(tag.replace('_', "-")) } else { Cow::Borrowed(tag) })
 }
 
 /// True or false, as a boolean, as 1 or 0, or in words. Anything else has to be said with a value table.
-pub fn flag(value: &Value<'_>) -> Result<bool, DropReason> {
+pub(crate) fn flag(value: &Value<'_>) -> Result<bool, DropReason> {
     match value {
         Value::Boolean(flag) => Ok(*flag),
         Value::Integer(0) => Ok(false),
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_locale_is_a_bcp_47_tag() {
         check(
-            |text| owned(locale(text)),
+            |text| owned(locale(text, 35)),
             &[
                 ("en-us", Ok("en-us")),
                 ("de_CH", Ok("de-CH")),

@@ -10,7 +10,7 @@ use crate::mapping::value::Value;
 
 /// A moment in whole seconds, those behind the point cut off. Text is ISO 8601 and must say its offset (`Z`, `+01:00`):
 /// a time of nobody knows where is not a moment.
-pub fn moment(value: &Value<'_>) -> Result<UnixSeconds, DropReason> {
+pub(crate) fn moment(value: &Value<'_>) -> Result<UnixSeconds, DropReason> {
     match value {
         Value::Instant(UnixMillis(millis)) => Ok(UnixSeconds(millis.div_euclid(1000))),
         Value::Text(text) => {
@@ -27,7 +27,7 @@ pub fn moment(value: &Value<'_>) -> Result<UnixSeconds, DropReason> {
 }
 
 /// The day in UTC; `None` beyond the years that jiff counts (±9999).
-pub fn day_of(moment: UnixMillis) -> Option<Date> {
+pub(crate) fn day_of(moment: UnixMillis) -> Option<Date> {
     let moment = Timestamp::from_millisecond(moment.0).ok()?;
     Some(TimeZone::UTC.to_datetime(moment).date())
 }
