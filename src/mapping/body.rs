@@ -259,7 +259,7 @@ impl Body<'_> {
         let mut seen = Vec::new();
         let list = self.json.open_list(target.key());
         for value in self.draft.list(target) {
-            let read = texts::raw(value).and_then(|text| texts::language(&text));
+            let read = texts::words(value).and_then(texts::language);
             let Some(language) = self.notes.keep(target, read) else { continue };
             if seen.contains(&language) {
                 continue;
@@ -298,7 +298,7 @@ fn write_plain(
 ) -> Result<(), DropReason> {
     match kind {
         TargetKind::Text { max_chars } => json.text(key, &texts::plain(value, max_chars)?),
-        TargetKind::Choice(words) => json.text(key, texts::choice(&texts::raw(value)?, words)?),
+        TargetKind::Choice(words) => json.text(key, texts::choice(texts::words(value)?, words)?),
         TargetKind::Amount => json.text(key, &amounts::amount(value)?),
         TargetKind::Integer { min, max } => json.integer(key, amounts::integer(value, min, max)?),
         TargetKind::Moment => {
@@ -309,14 +309,14 @@ fn write_plain(
             json.integer(key, seconds);
         }
         TargetKind::Flag => json.boolean(key, texts::flag(value)?),
-        TargetKind::Url { max_chars } => json.text(key, &network::url(&texts::raw(value)?, max_chars)?),
+        TargetKind::Url { max_chars } => json.text(key, &network::url(texts::words(value)?, max_chars)?),
         TargetKind::IpAddress => {
-            json.text(key, &network::ip_address(&texts::raw(value)?, rules.private_addresses)?);
+            json.text(key, &network::ip_address(texts::words(value)?, rules.private_addresses)?);
         }
-        TargetKind::UserAgent { max_chars } => json.text(key, &network::user_agent(&texts::raw(value)?, max_chars)?),
-        TargetKind::Language => json.text(key, texts::language(&texts::raw(value)?)?),
-        TargetKind::Locale { max_chars } => json.text(key, &texts::locale(&texts::raw(value)?, max_chars)?),
-        TargetKind::Currency => json.text(key, amounts::currency(&texts::raw(value)?)?),
+        TargetKind::UserAgent { max_chars } => json.text(key, &network::user_agent(texts::words(value)?, max_chars)?),
+        TargetKind::Language => json.text(key, texts::language(texts::words(value)?)?),
+        TargetKind::Locale { max_chars } => json.text(key, &texts::locale(texts::words(value)?, max_chars)?),
+        TargetKind::Currency => json.text(key, amounts::currency(texts::words(value)?)?),
         // Lists and what guards privacy are written where they stand.
         TargetKind::Texts { .. }
         | TargetKind::Languages { .. }

@@ -114,9 +114,9 @@ impl<'d> Head<'d> {
             value: draft
                 .get(Target::CustomValue)
                 .and_then(|value| notes.keep(Target::CustomValue, amounts::amount(value))),
-            currency: draft.get(Target::CustomCurrency).and_then(|value| {
-                notes.keep(Target::CustomCurrency, texts::raw(value).and_then(|text| amounts::currency(&text)))
-            }),
+            currency: draft
+                .get(Target::CustomCurrency)
+                .and_then(|value| notes.keep(Target::CustomCurrency, texts::words(value).and_then(amounts::currency))),
         }
     }
 
@@ -260,7 +260,7 @@ fn event_name<'d>(value: &'d Value<'_>) -> Result<Cow<'d, str>, DropReason> {
 }
 
 fn action_source(value: &Value<'_>) -> Result<ActionSource, DropReason> {
-    ActionSource::from_word(&texts::raw(value)?.to_ascii_lowercase()).ok_or(DropReason::NotListed)
+    ActionSource::from_word(&texts::words(value)?.to_ascii_lowercase()).ok_or(DropReason::NotListed)
 }
 
 /// The limit that the table of targets names.

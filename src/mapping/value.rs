@@ -9,6 +9,8 @@ use rust_decimal::Decimal;
 use crate::domain::UnixMillis;
 
 /// One value out of a record, borrowed from its bytes where that is possible. Null is no value.
+// Tests print what they invented.
+#[cfg_attr(test, derive(Debug))]
 #[derive(Clone, PartialEq)]
 pub enum Value<'a> {
     /// Strings, enum symbols, UUIDs, and what a composition or a value table yields.

@@ -37,6 +37,11 @@ pub(crate) fn raw<'v>(value: &'v Value<'_>) -> Normal<'v> {
     }
 }
 
+/// The text of a value that nothing but text can feed.
+pub(crate) fn words<'v>(value: &'v Value<'_>) -> Result<&'v str, DropReason> {
+    if let Value::Text(text) = value { Ok(text.trim()) } else { Err(DropReason::WrongKind) }
+}
+
 /// Text as it is, at most `max_chars` characters. Too long a text is dropped, not cut: half a name is another name.
 pub(crate) fn plain<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v> {
     let text = raw(value)?;
