@@ -223,7 +223,7 @@ impl Body<'_> {
             let element = self.json.open_element();
             for part in ContentField::ALL {
                 if let Some(value) = field(content, *part) {
-                    let written = write_plain(&mut self.json, self.rules, part.path(), part.kind(), value);
+                    let written = write_plain(&mut self.json, self.rules, part.key(), part.kind(), value);
                     self.notes.keep(Target::CustomContents, written);
                 }
             }

@@ -62,7 +62,7 @@ impl Warning {
 pub fn finish(draft: &Draft<'_>, rules: &EventRules, now: UnixMillis) -> Finished {
     let mut notes = Notes::default();
     let head = Head::read(draft, &mut notes);
-    let mut facts = head.facts();
+    let mut facts = Box::new(head.facts());
     let mapped = match decide(draft, rules, now, head, &mut facts, &mut notes) {
         Ok(decided) => Mapped::Event(ConversionEvent {
             key: decided.key,
@@ -120,21 +120,25 @@ impl<'d> Head<'d> {
         }
     }
 
-    fn facts(&self) -> Box<EventFacts> {
-        fn read<T: Clone>(read: &Read<T>) -> Option<T> {
-            read.as_ref()?.as_ref().ok().cloned()
-        }
-        let boxed = |text: &Cow<'d, str>| Box::from(&**text);
-        Box::new(EventFacts {
-            event_id: self.id.as_ref().and_then(|id| id.as_ref().ok()).map(boxed),
-            event_name: self.name.as_ref().and_then(|name| name.as_ref().ok()).map(boxed),
-            action_source: read(&self.source),
-            event_time: read(&self.time),
-            value: self.value.as_ref().map(boxed),
+    fn facts(&self) -> EventFacts {
+        EventFacts {
+            event_id: text_of(self.id.as_ref()),
+            event_name: text_of(self.name.as_ref()),
+            action_source: copy_of(self.source.as_ref()),
+            event_time: copy_of(self.time.as_ref()),
+            value: self.value.as_deref().map(Box::from),
             currency: self.currency.map(Box::from),
             ..EventFacts::default()
-        })
+        }
     }
+}
+
+fn text_of(read: Option<&Result<Cow<'_, str>, DropReason>>) -> Option<Box<str>> {
+    Some(Box::from(&**read?.as_ref().ok()?))
+}
+
+fn copy_of<T: Copy>(read: Option<&Result<T, DropReason>>) -> Option<T> {
+    read?.as_ref().ok().copied()
 }
 
 /// What Pinterest requires of every event.
@@ -270,3 +274,6 @@ fn max_chars(target: Target) -> usize {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod properties;

@@ -126,6 +126,9 @@ macro_rules! targets {
             #[must_use]
             pub const fn path(self) -> &'static str { match self { $(Self::$name => $path,)* } }
 
+            /// The key within its object.
+            pub(super) const fn key(self) -> &'static str { match self { $(Self::$name => const { last_segment($path) },)* } }
+
             /// What it takes.
             #[must_use]
             pub const fn kind(self) -> TargetKind { match self { $(Self::$name => $kind,)* } }
@@ -310,32 +313,18 @@ impl Target {
     pub(super) fn span(first: Self, last: Self) -> &'static [Self] {
         Self::ALL.get(first.index()..=last.index()).unwrap_or_default()
     }
-
-    /// The key within its object.
-    pub(super) fn key(self) -> &'static str {
-        KEYS.get(self.index()).copied().unwrap_or_default()
-    }
 }
 
-/// The keys of all targets, cut from the paths once: at compile time.
-static KEYS: [&str; Target::ALL.len()] = {
-    let mut keys = [""; Target::ALL.len()];
-    let mut n = 0;
-    while n < keys.len() {
-        keys[n] = last_segment(Target::ALL[n].path());
-        n += 1;
-    }
-    keys
-};
-
+/// The part behind the dot; all of it where there is none.
 const fn last_segment(path: &'static str) -> &'static str {
-    let bytes = path.as_bytes();
-    let mut n = 0;
-    while n < bytes.len() {
-        if bytes[n] == b'.' {
-            return path.split_at(n + 1).1;
+    let mut rest = path.as_bytes();
+    let mut passed = 0;
+    while let [byte, behind @ ..] = rest {
+        passed += 1;
+        if *byte == b'.' {
+            return path.split_at(passed).1;
         }
-        n += 1;
+        rest = behind;
     }
     path
 }
