@@ -50,7 +50,7 @@ impl Value<'_> {
     /// Whether it is text of nothing but white space, which counts as absent.
     pub(super) fn is_blank(&self) -> bool {
         match self {
-            Self::Text(text) | Self::Hash(text) => text.trim().is_empty(),
+            Self::Text(text) | Self::Hash(text) => super::rules::texts::trimmed(text).is_empty(),
             Self::Integer(_)
             | Self::Float(_)
             | Self::Boolean(_)

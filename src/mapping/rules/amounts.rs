@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use iso_currency::Currency;
 use rust_decimal::Decimal;
 
+use super::texts::trimmed;
 use super::{DropReason, Normal};
 use crate::mapping::value::Value;
 
@@ -17,7 +18,7 @@ const TOO_LARGE: f64 = 1e15;
 pub(crate) fn amount<'v>(value: &'v Value<'_>) -> Normal<'v> {
     match value {
         Value::Text(text) => {
-            let text = text.trim();
+            let text = trimmed(text);
             if is_canonical(text) { Ok(Cow::Borrowed(text)) } else { decimal(read(text)?) }
         }
         Value::Integer(number) => decimal(Decimal::from(*number)),
@@ -72,9 +73,9 @@ pub(crate) fn is_not_positive(amount: &str) -> bool {
 pub(crate) fn integer(value: &Value<'_>, min: i64, max: i64) -> Result<i64, DropReason> {
     let number = match value {
         Value::Integer(number) => *number,
-        Value::Text(text) => match text.trim().parse() {
+        Value::Text(text) => match trimmed(text).parse() {
             Ok(number) => number,
-            Err(_) => whole(read(text.trim())?)?,
+            Err(_) => whole(read(trimmed(text))?)?,
         },
         Value::Decimal(number) => whole(*number)?,
         Value::Float(number) => whole(Decimal::try_from(*number).map_err(|_| DropReason::Malformed)?)?,
@@ -94,7 +95,7 @@ fn whole(number: Decimal) -> Result<i64, DropReason> {
 
 /// `currency`: an ISO 4217 code, upper case.
 pub(crate) fn currency(text: &str) -> Result<&'static str, DropReason> {
-    let code = text.trim();
+    let code = trimmed(text);
     if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Err(DropReason::Malformed);
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::texts::{is_longer, raw};
+use super::texts::{is_longer, raw, trimmed};
 use super::{DropReason, Normal};
 use crate::mapping::value::Value;
 
@@ -36,7 +36,7 @@ pub(crate) const EVENT_NAMES: [&str; 22] = [
 /// `event_name`: a documented one in any case, or an own one, which Pinterest takes with a warning: letters, digits,
 /// `_` and `-`.
 pub(crate) fn event_name(text: &str, max_chars: usize) -> Normal<'_> {
-    let text = text.trim();
+    let text = trimmed(text);
     if let Some(name) = EVENT_NAMES.iter().find(|name| name.eq_ignore_ascii_case(text)) {
         return Ok(Cow::Borrowed(name));
     }
@@ -62,7 +62,7 @@ pub(crate) fn opt_out_type<'v>(value: &'v Value<'_>) -> Result<Option<Cow<'v, st
     match value {
         Value::Boolean(true) => Ok(LDP),
         Value::Boolean(false) => Ok(None),
-        Value::Text(text) => match text.trim() {
+        Value::Text(text) => match trimmed(text) {
             text if text.eq_ignore_ascii_case("ldp") || text.eq_ignore_ascii_case("true") => Ok(LDP),
             text if text.eq_ignore_ascii_case("false") => Ok(None),
             text => several(text).map(|words| Some(Cow::Owned(words))),

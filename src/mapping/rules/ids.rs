@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::texts::trimmed;
 use super::{DropReason, Normal};
 use crate::domain::Hashed;
 
@@ -14,7 +15,7 @@ const ZERO_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A hash made elsewhere: `None` unless the text is 64 hex digits, in either case.
 pub(crate) fn hash(text: &str) -> Option<Result<Hashed, DropReason>> {
-    let text = text.trim();
+    let text = trimmed(text);
     let hashed = Hashed::from_hex(text)?;
     let of_nothing = EMPTY_HASHES.iter().any(|empty| empty.eq_ignore_ascii_case(text));
     Some(if of_nothing { Err(DropReason::Placeholder) } else { Ok(hashed) })
@@ -23,7 +24,7 @@ pub(crate) fn hash(text: &str) -> Option<Result<Hashed, DropReason>> {
 /// `external_id`: as it is, without white space around it. Pinterest's page tag hashes the same text, so that case
 /// must stay.
 pub(crate) fn external_id(text: &str) -> Normal<'_> {
-    let text = text.trim();
+    let text = trimmed(text);
     if text.is_empty() { Err(DropReason::Malformed) } else { Ok(Cow::Borrowed(text)) }
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn external_id(text: &str) -> Normal<'_> {
 /// case, and measurement partners export both so; changing the case would part them from what Pinterest hashed. Zeros
 /// are what a device gives whose owner limits tracking.
 pub(crate) fn advertising_id(text: &str) -> Normal<'_> {
-    let text = text.trim();
+    let text = trimmed(text);
     if !is_uuid(text) {
         return Err(DropReason::Malformed);
     }

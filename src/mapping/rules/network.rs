@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::texts::is_longer;
+use super::texts::{is_longer, trimmed};
 use super::{DropReason, Normal};
 use crate::mapping::event_rules::PrivateAddresses;
 
@@ -12,7 +12,7 @@ use crate::mapping::event_rules::PrivateAddresses;
 /// Private, loopback and link-local addresses are dropped unless the feed keeps them: they are a proxy's or a till's,
 /// match nobody, and would let an event pass that has no identity else.
 pub(crate) fn ip_address(text: &str, private: PrivateAddresses) -> Normal<'_> {
-    let text = text.trim();
+    let text = trimmed(text);
     let address: IpAddr = text.parse().map_err(|_| DropReason::Malformed)?;
     let address = address.to_canonical();
     if address.is_unspecified() {
@@ -43,7 +43,7 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 /// `client_user_agent`: as it is. What trackers write when they know no browser is no user agent.
 pub(crate) fn user_agent(text: &str, max_chars: usize) -> Normal<'_> {
     const NONE: [&str; 6] = ["other", "null", "none", "undefined", "unknown", "-"];
-    let text = text.trim();
+    let text = trimmed(text);
     if text.is_empty() || NONE.iter().any(|none| none.eq_ignore_ascii_case(text)) {
         return Err(DropReason::Placeholder);
     }
@@ -52,7 +52,7 @@ pub(crate) fn user_agent(text: &str, max_chars: usize) -> Normal<'_> {
 
 /// `event_source_url`: an http or https URL with a host, as it is.
 pub(crate) fn url(text: &str, max_chars: usize) -> Normal<'_> {
-    let text = text.trim();
+    let text = trimmed(text);
     let (scheme, rest) = text.split_once("://").ok_or(DropReason::Malformed)?;
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let known = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use jiff::civil::Date;
 
+use super::texts::trimmed;
 use super::times::day_of;
 use super::{DropReason, Normal};
 use crate::domain::UnixMillis;
@@ -33,7 +34,7 @@ pub(crate) fn birthday<'v>(value: &'v Value<'_>, now: UnixMillis) -> Normal<'v> 
         Value::Date { year, month, day } => civil(i64::from(*year), i64::from(*month), i64::from(*day)),
         Value::Instant(moment) => day_of(*moment),
         Value::Integer(digits) => civil(digits / 10_000, digits / 100 % 100, digits % 100),
-        Value::Text(text) => read(text.trim()),
+        Value::Text(text) => read(trimmed(text)),
         Value::Float(_) | Value::Boolean(_) | Value::Decimal(_) | Value::Hash(_) => return Err(DropReason::WrongKind),
     }
     .ok_or(DropReason::Malformed)?;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::texts::trimmed;
 use super::{DropReason, Normal};
 use crate::mapping::event_rules::PhoneRegion;
 
@@ -17,7 +18,7 @@ const MAX_BYTES: usize = 64;
 /// one by itself, a national one as one of `regions`, the first that it is valid in. A number that is neither is tried
 /// as an international one that lost its plus.
 pub(crate) fn phone(text: &str, regions: impl IntoIterator<Item = PhoneRegion>) -> Normal<'_> {
-    let text = text.trim();
+    let text = trimmed(text);
     if MAX_BYTES < text.len() {
         return Err(DropReason::TooLong);
     }

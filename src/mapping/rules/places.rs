@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::codes::{COUNTRIES, COUNTRIES_WITH_LETTERED_POSTAL_CODES, has_code};
-use super::texts::{is_longer, lower_nfc};
+use super::texts::{is_longer, lower_nfc, trimmed};
 use super::{DropReason, Normal};
 
 /// Longest name that is looked at, in characters.
@@ -39,7 +39,7 @@ pub(crate) fn city(text: &str) -> Normal<'_> {
 
 /// `st`: two letters, lower case. ISO 3166-2 codes (`US-CA`) give their second half.
 pub(crate) fn state(text: &str) -> Normal<'_> {
-    let text = text.trim();
+    let text = trimmed(text);
     let code = match text.split_once('-') {
         Some((country, state)) if is_two_letters(country) => state,
         _ => text,
@@ -49,7 +49,7 @@ pub(crate) fn state(text: &str) -> Normal<'_> {
 
 /// `country`: ISO 3166 alpha-2, lower case. `UK` and `EL` are what Britons and the European Union write.
 pub(crate) fn country(text: &str) -> Normal<'_> {
-    let code = two_letters(text.trim())?;
+    let code = two_letters(trimmed(text))?;
     let code = match &*code {
         "uk" => Cow::Borrowed("gb"),
         "el" => Cow::Borrowed("gr"),
@@ -61,7 +61,7 @@ pub(crate) fn country(text: &str) -> Normal<'_> {
 /// `zp`: digits; and letters, lower case, where `country` (as [`country`] yields it) writes its codes with them, or is
 /// not known. Pinterest's words say "only digits", which would make one of all the codes of a British town.
 pub(crate) fn postal_code<'a>(text: &'a str, country: Option<&str>) -> Normal<'a> {
-    let text = text.trim();
+    let text = trimmed(text);
     let letters = country.is_none_or(|code| has_code(COUNTRIES_WITH_LETTERED_POSTAL_CODES, code));
     let keeps = |c: char| c.is_ascii_digit() || (letters && c.is_ascii_lowercase());
     let code: Cow<'_, str> = if text.chars().all(keeps) {
@@ -80,7 +80,7 @@ pub(crate) fn postal_code<'a>(text: &'a str, country: Option<&str>) -> Normal<'a
 }
 
 fn bounded(text: &str) -> Result<&str, DropReason> {
-    let text = text.trim();
+    let text = trimmed(text);
     match text {
         "" => Err(DropReason::Malformed),
         _ if is_longer(text, MAX_CHARS) => Err(DropReason::TooLong),

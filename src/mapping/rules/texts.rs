@@ -23,10 +23,19 @@ pub(crate) fn lower_nfc(text: &str) -> Cow<'_, str> {
     Cow::Owned(composed.to_lowercase().nfc().collect())
 }
 
+/// The text without white space around it. Nearly every text begins and ends in a printable ASCII character, which two
+/// bytes tell.
+pub(crate) fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
 /// The text of a value without white space around it; an integer as its digits.
 pub(crate) fn raw<'v>(value: &'v Value<'_>) -> Normal<'v> {
     match value {
-        Value::Text(text) => Ok(Cow::Borrowed(text.trim())),
+        Value::Text(text) => Ok(Cow::Borrowed(trimmed(text))),
         Value::Integer(number) => Ok(Cow::Owned(number.to_string())),
         Value::Float(_)
         | Value::Boolean(_)
@@ -39,7 +48,7 @@ pub(crate) fn raw<'v>(value: &'v Value<'_>) -> Normal<'v> {
 
 /// The text of a value that nothing but text can feed.
 pub(crate) fn words<'v>(value: &'v Value<'_>) -> Result<&'v str, DropReason> {
-    if let Value::Text(text) = value { Ok(text.trim()) } else { Err(DropReason::WrongKind) }
+    if let Value::Text(text) = value { Ok(trimmed(text)) } else { Err(DropReason::WrongKind) }
 }
 
 /// Text as it is, at most `max_chars` characters. Too long a text is dropped, not cut: half a name is another name.
@@ -138,6 +147,13 @@ mod tests {
                 (&"a".repeat(36), Err(DropReason::TooLong)),
             ],
         );
+    }
+
+    #[test]
+    fn trimming_leaves_what_str_trim_leaves() {
+        for text in ["", " ", "a", " a", "a ", "ab", "\u{a0}ab\u{3000}", "ü b", "\u{1}a"] {
+            assert_eq!(trimmed(text), text.trim(), "{text:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::DropReason;
+use super::texts::trimmed;
 use crate::domain::{UnixMillis, UnixSeconds};
 use crate::mapping::value::Value;
 
@@ -14,7 +15,7 @@ pub(crate) fn moment(value: &Value<'_>) -> Result<UnixSeconds, DropReason> {
     match value {
         Value::Instant(UnixMillis(millis)) => Ok(UnixSeconds(millis.div_euclid(1000))),
         Value::Text(text) => {
-            let moment: Timestamp = text.trim().parse().map_err(|_| DropReason::Malformed)?;
+            let moment: Timestamp = trimmed(text).parse().map_err(|_| DropReason::Malformed)?;
             Ok(UnixSeconds(moment.as_millisecond().div_euclid(1000)))
         }
         Value::Integer(_)
