@@ -1,1 +1,3 @@
 //! From bytes to events: an annotated reader schema is the mapping.
+
+mod schema;
