@@ -71,7 +71,9 @@ pub(super) struct Feed {
 
 pub(super) fn compile(writer: &Schema, plan: &Compiled) -> Result<Op, Unresolvable> {
     let mut compiler = Compiler { writer, plan, n_ops: 0 };
-    compiler.resolve(writer.root(), &plan.root)
+    let op = compiler.resolve(writer.root(), &plan.root)?;
+    // A union may have swallowed the refusal of one of its branches.
+    if MAX_OPS < compiler.n_ops { Err(too_large()) } else { Ok(op) }
 }
 
 struct Compiler<'s> {
@@ -84,7 +86,7 @@ impl Compiler<'_> {
     fn resolve(&mut self, from: TypeId, to: &Node) -> Result<Op, Unresolvable> {
         self.n_ops += 1;
         if MAX_OPS < self.n_ops {
-            return Err(refuse("the schema is too large to resolve".into()));
+            return Err(too_large());
         }
         let (writer, reader) = (self.writer, &self.plan.schema);
         match (&writer.get(from).kind, &reader.get(to.ty).kind) {
@@ -204,7 +206,8 @@ impl Compiler<'_> {
         let sought = matches(written, read);
         let mut ops = Vec::with_capacity(written.fields.len());
         for (n, field) in written.fields.iter().enumerate() {
-            let to = sought.iter().zip(wanted).find(|(position, _)| **position == Some(n)).map(|(_, wanted)| &wanted.node);
+            let to =
+                sought.iter().zip(wanted).find(|(position, _)| **position == Some(n)).map(|(_, wanted)| &wanted.node);
             ops.push(match to.filter(|node| node.is_wanted()) {
                 Some(node) => self.resolve(field.ty, node).map_err(|fault| within(&field.name, &fault))?,
                 None => Op::Skip(field.ty),
@@ -315,6 +318,10 @@ fn cannot(written: &Kind, read: &Kind) -> Unresolvable {
 fn within(field: &str, fault: &Unresolvable) -> Unresolvable {
     let joint = if fault.0.contains(": ") { "." } else { ": " };
     refuse(format!("{field}{joint}{}", fault.0))
+}
+
+fn too_large() -> Unresolvable {
+    refuse("the schema is too large to resolve".into())
 }
 
 fn refuse(why: String) -> Unresolvable {

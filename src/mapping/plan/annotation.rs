@@ -69,7 +69,11 @@ fn one(json: &Json, context: Context, path: &str, faults: &mut Faults) -> Option
             }
         },
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => {
-            faults.add(path, "the annotation is neither text nor an object", "write the target's name, or an object with `to`");
+            faults.add(
+                path,
+                "the annotation is neither text nor an object",
+                "write the target's name, or an object with `to`",
+            );
             return None;
         }
     };
@@ -125,7 +129,9 @@ impl Keys<'_, '_> {
                 "default" => reading.default = self.constant(json, "`default`"),
                 "scale" => match json.as_u64().filter(|scale| *scale <= MAX_SCALE) {
                     Some(scale) => reading.scale = u32::try_from(scale).ok(),
-                    None => self.fault(format!("`scale` is no whole number from 0 to {MAX_SCALE}"), "write 2 for cents"),
+                    None => {
+                        self.fault(format!("`scale` is no whole number from 0 to {MAX_SCALE}"), "write 2 for cents")
+                    }
                 },
                 "unit" => match json.as_str().and_then(Unit::from_word) {
                     Some(unit) => reading.unit = Some(unit),
@@ -137,7 +143,9 @@ impl Keys<'_, '_> {
                 },
                 "prefix" => match json.as_str().filter(|prefix| prefix.len() <= MAX_PREFIX_BYTES) {
                     Some(prefix) => reading.prefix = Some(prefix.into()),
-                    None => self.fault(format!("`prefix` is no text of at most {MAX_PREFIX_BYTES} bytes"), "shorten it"),
+                    None => {
+                        self.fault(format!("`prefix` is no text of at most {MAX_PREFIX_BYTES} bytes"), "shorten it")
+                    }
                 },
                 "order" => match json.as_i64() {
                     Some(rank) => order = Some(rank),

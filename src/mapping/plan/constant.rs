@@ -58,7 +58,9 @@ impl Constant {
             return Some((what, format!("it takes {}", kinds(kind))));
         }
         match (kind, self) {
-            (TargetKind::Choice(words), Self::Text(text)) if !words.iter().any(|word| word.eq_ignore_ascii_case(text)) => {
+            (TargetKind::Choice(words), Self::Text(text))
+                if !words.iter().any(|word| word.eq_ignore_ascii_case(text)) =>
+            {
                 Some((format!("{path} does not take the word `{text}`"), format!("it takes {}", words.join(", "))))
             }
             _ => None,
@@ -112,7 +114,11 @@ fn add(
     faults: &mut Faults,
 ) {
     let Some(target) = Target::from_path(path) else {
-        return faults.add(place, format!("`{path}` is no target"), nearest(path, Target::ALL.iter().map(|t| t.path())));
+        return faults.add(
+            place,
+            format!("`{path}` is no target"),
+            nearest(path, Target::ALL.iter().map(|t| t.path())),
+        );
     };
     // Configuration knows only text; a number in it is meant as one where text will not do.
     let constant = match constant {
@@ -121,17 +127,17 @@ fn add(
         }
         other => other,
     };
-    match constant.objection(path, target.kind()) {
-        Some((what, mend)) => faults.add(place, what, mend),
-        None => {
-            constants.insert(path.into(), (target, constant));
-        }
+    if let Some((what, mend)) = constant.objection(path, target.kind()) {
+        faults.add(place, what, mend);
     }
+    // A faulty one too, lest the target be reported as fed by nothing.
+    constants.insert(path.into(), (target, constant));
 }
 
 /// The mend for a name that is not in a list: the likest one that is.
 pub(super) fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> String {
-    let close = |candidate: &&str| distance(word, candidate).min(distance(word, candidate.rsplit('.').next().unwrap_or("")));
+    let close =
+        |candidate: &&str| distance(word, candidate).min(distance(word, candidate.rsplit('.').next().unwrap_or("")));
     match words.min_by_key(close) {
         Some(candidate) if close(&candidate) <= 3 => format!("did you mean `{candidate}`?"),
         _ => "the reference lists all targets".into(),

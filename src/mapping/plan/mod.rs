@@ -126,5 +126,10 @@ impl Plan {
     }
 }
 
+/// A record in plain JSON, unions untagged, in the binary encoding of `schema`; `None` if it is no such record.
+pub(crate) fn encode_json(schema: &Schema, json: &serde_json::Value) -> Option<Vec<u8>> {
+    default::encode(schema, schema.root(), json)
+}
+
 #[cfg(test)]
 mod tests;

@@ -52,7 +52,7 @@ impl Step {
                 return Err((format!("a {} yields no value", kind.word()), "annotate the fields within it"));
             }
         };
-        step.check(kind, reading)?;
+        step.check(kind, logical, reading)?;
         Ok(Some(step))
     }
 
@@ -65,13 +65,13 @@ impl Step {
         }
     }
 
-    fn check(self, kind: &Kind, reading: &Reading) -> Result<(), Objection> {
+    fn check(self, kind: &Kind, logical: Logical, reading: &Reading) -> Result<(), Objection> {
         let is_integer = matches!(self, Self::Integer | Self::Scaled(_));
         if reading.scale.is_some() && !is_integer {
             let what = format!("`scale` on a {}, which is no integer", kind.word());
             return Err((what, "remove it; only int and long are counts of minor units"));
         }
-        let counts = matches!(kind, Kind::Int | Kind::Long) && matches!(self, Self::Instant(_));
+        let counts = matches!(self, Self::Instant(_)) && logical == Logical::None;
         if reading.unit.is_some() && !counts {
             let what = format!("`unit` on a {}, which is no count", kind.word());
             return Err((what, "remove it; only plain int and long need a unit to be a time"));
@@ -81,7 +81,10 @@ impl Step {
             return Err((format!("`hashed` on a {}, which is no text", kind.word()), "remove it"));
         }
         if reading.prefix.is_some() && !(is_text || self == Self::Integer) {
-            return Err((format!("`prefix` on a {}, which is neither text nor a plain integer", kind.word()), "remove it"));
+            return Err((
+                format!("`prefix` on a {}, which is neither text nor a plain integer", kind.word()),
+                "remove it",
+            ));
         }
         if reading.table.is_some() && !matches!(self, Self::Boolean | Self::Integer | Self::Text | Self::Symbol) {
             let what = format!("`values` on a {}", kind.word());

@@ -31,7 +31,10 @@ pub(crate) enum Part {
     /// As many as the union has.
     Branches(Box<[Node]>),
     /// As many as the record has.
-    Fields { fields: Box<[Wanted]>, role: Role },
+    Fields {
+        fields: Box<[Wanted]>,
+        role: Role,
+    },
 }
 
 /// A field of a record.
@@ -63,7 +66,8 @@ pub(super) struct Draft {
 }
 
 pub(super) fn build(schema: &Schema, faults: &mut Faults) -> (Node, Vec<Draft>) {
-    let mut builder = Builder { schema, faults, sources: Vec::new(), open: Vec::new(), recursive: Vec::new(), n_nodes: 0 };
+    let mut builder =
+        Builder { schema, faults, sources: Vec::new(), open: Vec::new(), recursive: Vec::new(), n_nodes: 0 };
     if !matches!(schema.get(schema.root()).kind, Kind::Record(_)) {
         builder.faults.add("", "the schema is not a record", "wrap it: each message of a feed is one record");
     }
@@ -156,7 +160,8 @@ impl Builder<'_, '_> {
                     }
                     let yields = step.yields(&source.reading);
                     if source.reading.table.is_none() && !source.place.kind().takes(yields) {
-                        let what = format!("{} {} cannot feed {}", article(yields), yields.as_str(), source.place.path());
+                        let what =
+                            format!("{} {} cannot feed {}", article(yields), yields.as_str(), source.place.path());
                         self.faults.add(&at.path, what, mend(step, yields, source.place));
                     }
                 }
@@ -236,7 +241,11 @@ impl Builder<'_, '_> {
         match (contents, sources.is_empty()) {
             (true, true) => Feeds::Contents,
             (true, false) => {
-                self.faults.add(&at.path, "a field feeds custom_data.contents and another target", "keep one of the two");
+                self.faults.add(
+                    &at.path,
+                    "a field feeds custom_data.contents and another target",
+                    "keep one of the two",
+                );
                 Feeds::Contents
             }
             (false, true) => Feeds::None,

@@ -6,7 +6,7 @@
 
 mod parse;
 
-pub(crate) use parse::{SchemaFault, parse};
+pub(crate) use parse::parse;
 
 use serde_json::Value as Json;
 
@@ -92,7 +92,9 @@ pub(crate) struct Field {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Logical {
     None,
-    Decimal { scale: u32 },
+    Decimal {
+        scale: u32,
+    },
     Uuid,
     Date,
     /// Instants, and local date-times, which are read as if they were in UTC.
@@ -130,10 +132,6 @@ impl Schema {
 
     pub(crate) fn get(&self, id: TypeId) -> &Type {
         self.types.get(id.0).expect("a type id is made by the schema that holds the type")
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.types.len()
     }
 }
 

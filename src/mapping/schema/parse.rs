@@ -164,9 +164,9 @@ impl Parser {
     fn fixed(&mut self, object: &Map<String, Json>, namespace: Option<&str>) -> Result<TypeId, SchemaFault> {
         let (names, id) = self.begin(object, namespace)?;
         let size = object.get("size").and_then(Json::as_u64).and_then(|size| usize::try_from(size).ok());
-        let size = size.filter(|size| *size <= MAX_FIXED_BYTES).ok_or_else(|| {
-            fault(format!("fixed {} needs a size from 0 to {MAX_FIXED_BYTES}", names.full))
-        })?;
+        let size = size
+            .filter(|size| *size <= MAX_FIXED_BYTES)
+            .ok_or_else(|| fault(format!("fixed {} needs a size from 0 to {MAX_FIXED_BYTES}", names.full)))?;
         let kind = Kind::Fixed(Fixed { names, size });
         let logical = logical(object, &kind);
         self.define(id, kind, logical);
@@ -364,7 +364,8 @@ mod tests {
         let main = r#"{"type": "record", "name": "Order", "namespace": "shop", "fields": [
             {"name": "buyer", "type": "Person"}, {"name": "ship_to", "type": ["null", "geo.Place"]}]}"#;
         let person = r#"{"type": "record", "name": "shop.Person", "fields": [{"name": "home", "type": "geo.Place"}]}"#;
-        let place = r#"{"type": "record", "name": "Place", "namespace": "geo", "fields": [{"name": "zip", "type": "string"}]}"#;
+        let place =
+            r#"{"type": "record", "name": "Place", "namespace": "geo", "fields": [{"name": "zip", "type": "string"}]}"#;
         let schema = parse(main, &[person, place]).unwrap();
         assert_eq!(root(&schema).kind.names().unwrap().full.as_ref(), "shop.Order");
         assert_eq!(root(&schema).min_bytes, 2, "one for the string, one for the union");
@@ -391,7 +392,10 @@ mod tests {
             (r#"{"type": "long", "logicalType": "local-timestamp-millis"}"#, Logical::Timestamp(Unit::Millis)),
             (r#"{"type": "int", "logicalType": "timestamp-millis"}"#, Logical::None),
             (r#"{"type": "int", "logicalType": "date"}"#, Logical::Date),
-            (r#"{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}"#, Logical::Decimal { scale: 2 }),
+            (
+                r#"{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}"#,
+                Logical::Decimal { scale: 2 },
+            ),
             (r#"{"type": "bytes", "logicalType": "decimal", "precision": 1, "scale": 2}"#, Logical::None),
             (r#"{"type": "string", "logicalType": "uuid"}"#, Logical::Uuid),
             (r#"{"type": {"type": "long"}, "logicalType": "timestamp-millis"}"#, Logical::Timestamp(Unit::Millis)),
@@ -410,7 +414,10 @@ mod tests {
             (r#"["null", ["int"]]"#, "another union"),
             ("[]", "no branches"),
             (r#"{"type": "record", "name": "R"}"#, "no `fields`"),
-            (r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}, {"name": "a", "type": "int"}]}"#, "twice"),
+            (
+                r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}, {"name": "a", "type": "int"}]}"#,
+                "twice",
+            ),
             (r#"{"type": "enum", "name": "E", "symbols": ["A"], "default": "B"}"#, "none of its symbols"),
             (r#"{"type": "fixed", "name": "F", "size": 99999999999}"#, "needs a size"),
             (r#"{"type": "fixed", "name": "F!", "size": 1}"#, "not a name"),
