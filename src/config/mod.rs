@@ -163,6 +163,13 @@ impl Config {
     }
 }
 
+/// The environment of this process; a variable that is not UTF-8 counts as not set.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn process_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn lane_settings(lane: &Lane) -> LaneSettings {
     LaneSettings {
         batch_events: count(lane.batch_events),
