@@ -1,1 +1,25 @@
 //! From bytes to events: an annotated reader schema is the mapping.
+
+pub mod decoder;
+pub mod draft;
+pub mod event_rules;
+pub mod fingerprint;
+pub mod finish;
+pub mod mapper;
+pub mod plan;
+pub mod rules;
+pub mod target;
+pub mod value;
+
+mod encode;
+mod schema;
+
+pub use decoder::{DecodeFault, Decoder, Unresolvable};
+pub use draft::Draft;
+pub use event_rules::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
+pub use fingerprint::{NotASchema, fingerprint};
+pub use finish::{DropReason, Finished, finish};
+pub use mapper::Mapper;
+pub use plan::{Overrides, Plan, PlanFault};
+pub use target::{ContentField, Target, TargetKind};
+pub use value::{Value, ValueKind};

@@ -1,0 +1,422 @@
+use std::fmt::Write;
+
+use super::*;
+use crate::mapping::plan::{Overrides, encode_json};
+
+/// What a record yields, as `path=value` in the order in which it is put; `+` begins a content.
+#[derive(Default)]
+pub(super) struct Listed(pub(super) Vec<(String, String)>);
+
+impl<'a> Sink<'a> for Listed {
+    fn put(&mut self, source: &'a Source, value: Value<'a>) {
+        self.0.push((source.path.to_string(), shown(&value)));
+    }
+
+    fn begin_content(&mut self) {
+        self.0.push(("+".into(), String::new()));
+    }
+}
+
+/// Test values are nobody's.
+pub(super) fn shown(value: &Value<'_>) -> String {
+    match value {
+        Value::Text(text) => format!("text {text}"),
+        Value::Integer(integer) => format!("integer {integer}"),
+        Value::Float(float) => format!("float {float:?}"),
+        Value::Boolean(flag) => format!("boolean {flag}"),
+        Value::Decimal(decimal) => format!("decimal {decimal}"),
+        Value::Instant(instant) => format!("instant {}", instant.0),
+        Value::Date { year, month, day } => format!("date {year:04}-{month:02}-{day:02}"),
+        Value::Hash(text) => format!("hash {text}"),
+    }
+}
+
+/// A plan with these fields beside constants that make it complete.
+pub(super) fn plan(fields: &str) -> Plan {
+    plan_of(&format!(r#"{{"type": "record", "name": "R", "fields": [{fields}]}}"#))
+}
+
+/// A plan of this record schema; constants make it complete.
+pub(super) fn plan_of(schema: &str) -> Plan {
+    let overrides = [
+        ("event_name", "lead"),
+        ("action_source", "web"),
+        ("event_id", "1"),
+        ("event_time", "2026-11-24T00:00:00Z"),
+        ("user_data.em", "a@example.com"),
+    ];
+    let overrides: Overrides = overrides.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
+    Plan::compile("r", schema, &[], &overrides).unwrap_or_else(|faults| panic!("{schema}: {faults:#?}"))
+}
+
+fn writer(fields: &str) -> String {
+    format!(r#"{{"type": "record", "name": "W", "fields": [{fields}]}}"#)
+}
+
+fn read(plan: &Plan, writer: &str, payload: &[u8]) -> Result<String, String> {
+    let decoder = Decoder::compile(writer, &[], plan).map_err(|why| why.to_string())?;
+    let mut listed = Listed::default();
+    decoder.decode_into(payload, &mut listed).map_err(|fault| format!("{:?}: {fault}", fault.reason))?;
+    let mut out = String::new();
+    for (path, value) in listed.0 {
+        match value.as_str() {
+            "" => out.push_str("+ "),
+            value => write!(out, "{path}={value}; ").unwrap(),
+        }
+    }
+    Ok(out.trim_end_matches([' ', ';']).to_owned())
+}
+
+#[test]
+fn fields_are_matched_by_name_then_by_alias_and_the_rest_is_stepped_over() {
+    let plan = plan(
+        r#"{"name": "id", "aliases": ["number", "no"], "type": "string", "pinterest": "custom_data.order_id"},
+           {"name": "lane", "type": "string", "default": "main", "pinterest": "lane"},
+           {"name": "unread", "type": "string"}"#,
+    );
+    for (fields, payload, expected) in [
+        (r#"{"name": "id", "type": "string"}"#, &b"\x02a"[..], Ok("id=text a; lane=text main")),
+        (r#"{"name": "no", "type": "string"}"#, b"\x02a", Ok("id=text a; lane=text main")),
+        (
+            r#"{"name": "no", "type": "string"}, {"name": "number", "type": "string"}"#,
+            b"\x02a\x02b",
+            Ok("id=text b; lane=text main"),
+        ),
+        (
+            r#"{"name": "x", "type": {"type": "array", "items": "long"}}, {"name": "lane", "type": "string"}, {"name": "id", "type": "string"}"#,
+            b"\x04\x01\x02\x00\x02l\x02a",
+            Ok("lane=text l; id=text a"),
+        ),
+        (
+            r#"{"name": "other", "type": "string"}"#,
+            b"\x02a",
+            Err("id: the writer lacks the field, and it has no default"),
+        ),
+        (r#"{"name": "id", "type": "int"}"#, b"\x02", Err("id: the writer's int cannot be read as string")),
+        (r#"{"name": "id", "type": "string"}"#, b"\x04a", Err("Truncated: the bytes end before the record does")),
+        (r#"{"name": "id", "type": "string"}"#, b"\x02a!", Err("TrailingBytes: bytes are left over after the record")),
+        (r#"{"name": "id", "type": "string"}"#, b"\x02\xff", Err("Malformed: a string that is not UTF-8")),
+    ] {
+        let found = read(&plan, &writer(fields), payload);
+        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{fields}");
+    }
+}
+
+#[test]
+fn unions_are_resolved_branch_by_branch() {
+    let person = r#"{"type": "record", "name": "a.Person", "aliases": ["old.Human"], "fields": [{"name": "n", "type": "string", "pinterest": "user_data.fn"}]}"#;
+    let plan = plan(&format!(
+        r#"{{"name": "v", "type": ["null", "long", "string", {person}], "default": null, "pinterest": {{"to": "user_data.external_id", "default": "none"}}}}"#
+    )
+    .replace(r#", "pinterest": {"to": "user_data.external_id", "default": "none"}"#, ""));
+    let record = |name: &str| {
+        format!(r#"{{"type": "record", "name": "{name}", "fields": [{{"name": "n", "type": "string"}}]}}"#)
+    };
+    for (ty, payload, expected) in [
+        (record("a.Person"), &b"\x02x"[..], Ok("v.n=text x")),
+        (record("old.Human"), b"\x02x", Ok("v.n=text x")),
+        (record("b.Person"), b"\x02x", Ok("v.n=text x")),
+        (
+            record("a.Robot"),
+            b"\x02x",
+            Err("v: the writer's record a.Robot is none of null, long, string, record a.Person"),
+        ),
+        (format!(r#"["null", {}]"#, record("a.Person")), b"\x02\x02x", Ok("v.n=text x")),
+        (format!(r#"["null", {}]"#, record("a.Person")), b"\x00", Ok("")),
+        (format!(r#"["null", {}]"#, record("a.Person")), b"\x04", Err("Malformed: a union index without a branch")),
+        (
+            format!(r#"["boolean", {}]"#, record("a.Person")),
+            b"\x00\x01",
+            Err("UnresolvableSchema: the writer's boolean is none of null, long, string, record a.Person"),
+        ),
+        (r#""int""#.into(), b"\x02", Ok("")),
+        (r#""bytes""#.into(), b"\x02\xff", Ok("")),
+    ] {
+        let found = read(&plan, &writer(&format!(r#"{{"name": "v", "type": {ty}}}"#)), payload);
+        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{ty}");
+    }
+}
+
+#[test]
+fn a_leaf_is_read_as_the_reader_says_and_promoted() {
+    let to = |ty: &str, annotation: &str| plan(&format!(r#"{{"name": "v", "type": {ty}, "pinterest": {annotation}}}"#));
+    let decimal = r#"{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}"#;
+    let value = "\"custom_data.value\"";
+    let id = "\"user_data.external_id\"";
+    let enumeration = r#"{"type": "enum", "name": "E", "symbols": ["A", "B", "C"], "default": "C"}"#;
+    for (reader, annotation, writer_type, payload, expected) in [
+        ("\"double\"", value, "\"int\"", &b"\x03"[..], "float -2.0"),
+        ("\"float\"", value, "\"long\"", b"\x04", "float 2.0"),
+        ("\"double\"", value, "\"float\"", &19.99_f32.to_le_bytes(), "float 19.99"),
+        ("\"long\"", value, "\"int\"", b"\x04", "integer 2"),
+        ("\"long\"", r#"{"to": "custom_data.value", "scale": 2}"#, "\"int\"", b"\x04", "decimal 0.02"),
+        (decimal, value, decimal, b"\x04\x04\xd2", "decimal 12.34"),
+        (
+            decimal,
+            value,
+            r#"{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 3}"#,
+            b"\x04\x04\xd2",
+            "decimal 1.234",
+        ),
+        (decimal, value, "\"bytes\"", b"\x02\xff", "decimal -0.01"),
+        (
+            r#"{"type": "fixed", "name": "D", "size": 4, "logicalType": "decimal", "precision": 9, "scale": 2}"#,
+            value,
+            r#"{"type": "fixed", "name": "Other", "size": 4, "logicalType": "decimal", "precision": 9, "scale": 2}"#,
+            b"\x00\x00\x04\xd2",
+            "decimal 12.34",
+        ),
+        ("\"bytes\"", id, "\"string\"", b"\x02x", "text x"),
+        ("\"string\"", id, "\"bytes\"", b"\x02x", "text x"),
+        (
+            r#"{"type": "fixed", "name": "F", "size": 2}"#,
+            id,
+            r#"{"type": "fixed", "name": "F", "size": 2}"#,
+            b"\x0a\xff",
+            "text 0aff",
+        ),
+        (
+            r#"{"type": "fixed", "name": "U", "size": 16, "logicalType": "uuid"}"#,
+            id,
+            r#"{"type": "fixed", "name": "U", "size": 16}"#,
+            b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff",
+            "text 00112233-4455-6677-8899-aabbccddeeff",
+        ),
+        ("\"long\"", r#"{"to": "app_info.install_time", "unit": "seconds"}"#, "\"long\"", b"\x02", "instant 1000"),
+        (
+            "\"long\"",
+            r#"{"to": "app_info.install_time", "unit": "seconds"}"#,
+            r#"{"type": "long", "logicalType": "timestamp-micros"}"#,
+            b"\xd0\x0f",
+            "instant 1",
+        ),
+        (r#"{"type": "int", "logicalType": "date"}"#, "\"user_data.db\"", "\"int\"", b"\x00", "date 1970-01-01"),
+        (enumeration, id, r#"{"type": "enum", "name": "X", "symbols": ["B", "NEW"]}"#, b"\x00", "text B"),
+        (enumeration, id, r#"{"type": "enum", "name": "X", "symbols": ["B", "NEW"]}"#, b"\x02", "text C"),
+        (
+            enumeration,
+            r#"{"to": "skip", "values": {"A": true, "B": false}, "default": true}"#,
+            r#"{"type": "enum", "name": "X", "symbols": ["B", "NEW"]}"#,
+            b"\x02",
+            "boolean true",
+        ),
+        (
+            "\"string\"",
+            r#"{"to": "user_data.ge", "values": {"female": "f", "x": null}, "default": "n"}"#,
+            "\"string\"",
+            b"\x0cfemale",
+            "text f",
+        ),
+        (
+            "\"string\"",
+            r#"{"to": "user_data.ge", "values": {"female": "f", "x": null}, "default": "n"}"#,
+            "\"string\"",
+            b"\x02y",
+            "text n",
+        ),
+        (
+            "\"string\"",
+            r#"{"to": "user_data.ge", "values": {"female": "f", "x": null}, "default": "n"}"#,
+            "\"string\"",
+            b"\x02x",
+            "",
+        ),
+        ("\"int\"", r#"{"to": "user_data.ge", "values": {"1": "m", "2": "f"}}"#, "\"int\"", b"\x04", "text f"),
+        ("\"boolean\"", r#"{"to": "user_data.ge", "values": {"true": "m"}}"#, "\"boolean\"", b"\x01", "text m"),
+        ("[\"null\", \"string\"]", r#"{"to": "user_data.ge", "default": "n"}"#, "\"null\"", b"", "text n"),
+        ("\"string\"", r#"{"to": "user_data.em", "hashed": true}"#, "\"string\"", b"\x04ab", "hash ab"),
+        ("\"long\"", r#"{"to": "custom_data.order_id", "prefix": "no-"}"#, "\"long\"", b"\x04", "text no-2"),
+    ] {
+        let found =
+            read(&to(reader, annotation), &writer(&format!(r#"{{"name": "v", "type": {writer_type}}}"#)), payload);
+        let expected = if expected.is_empty() { String::new() } else { format!("v={expected}") };
+        assert_eq!(found, Ok(expected), "{writer_type} read as {reader}, {annotation}");
+    }
+}
+
+#[test]
+fn lists_and_maps_yield_every_value_and_contents_are_kept_apart() {
+    let plan = plan(
+        r#"{"name": "mails", "type": {"type": "array", "items": ["null", "string"]}, "pinterest": "user_data.em"},
+           {"name": "lines", "type": {"type": "map", "values": {"type": "record", "name": "L", "fields": [
+               {"name": "sku", "type": "string", "pinterest": "id"}, {"name": "n", "type": "int", "pinterest": "quantity"}]}},
+            "pinterest": "custom_data.contents"}"#,
+    );
+    let writer = writer(
+        r#"{"name": "mails", "type": {"type": "array", "items": ["null", "string"]}},
+           {"name": "lines", "type": {"type": "map", "values": {"type": "record", "name": "X", "fields": [
+               {"name": "n", "type": "int"}, {"name": "sku", "type": "string"}]}}}"#,
+    );
+    let payload = b"\x06\x02\x02a\x00\x02\x02b\x00\x04\x02k\x02\x02s\x02j\x04\x02t\x00";
+    assert_eq!(
+        read(&plan, &writer, payload).as_deref(),
+        Ok(
+            "mails=text a; mails=text b; + lines{}.n=integer 1; lines{}.sku=text s; + lines{}.n=integer 2; lines{}.sku=text t"
+        )
+    );
+}
+
+#[test]
+fn of_several_sources_the_best_that_is_there_comes_first() {
+    let plan = plan(
+        r#"{"name": "b", "type": ["null", "string"], "pinterest": {"to": "custom_data.order_id", "order": 2}},
+           {"name": "a", "type": ["null", "string"], "pinterest": {"to": "custom_data.order_id", "order": 1}}"#,
+    );
+    let writer = writer(r#"{"name": "b", "type": ["null", "string"]}, {"name": "a", "type": ["null", "string"]}"#);
+    for (payload, expected) in [
+        (&b"\x02\x02b\x02\x02a"[..], "a=text a; b=text b"),
+        (b"\x02\x02b\x00", "b=text b"),
+        (b"\x00\x02\x02a", "a=text a"),
+        (b"\x00\x00", ""),
+    ] {
+        assert_eq!(read(&plan, &writer, payload).as_deref(), Ok(expected), "{payload:?}");
+    }
+}
+
+#[test]
+fn a_wanted_list_has_a_limit_and_a_null_costs_nothing_forever() {
+    let plan =
+        plan(r#"{"name": "v", "type": {"type": "array", "items": ["null", "string"]}, "pinterest": "user_data.em"}"#);
+    let nulls = plan_of(
+        r#"{"type": "record", "name": "R", "fields": [{"name": "v", "type": {"type": "array", "items": {"type": "record", "name": "E", "fields": [
+            {"name": "x", "type": "string", "default": "d", "pinterest": "user_data.em"}]}}}]}"#,
+    );
+    let of = |items: &str| writer(&format!(r#"{{"name": "v", "type": {{"type": "array", "items": {items}}}}}"#));
+    let many = [&b"\x80\x80\x08"[..], &[0; 65_536], &[0]].concat();
+    let fault = "TooLarge: more items in arrays and maps than are kept of one record";
+    assert_eq!(read(&plan, &of(r#"["null", "string"]"#), &many).err().as_deref(), Some(fault));
+    let empty = r#"{"type": "record", "name": "E", "fields": []}"#;
+    assert_eq!(read(&nulls, &of(empty), b"\x80\x80\x04\x00").err().as_deref(), Some(fault));
+    assert_eq!(read(&nulls, &of(empty), b"\x04\x00").as_deref(), Ok("v[].x=text d; v[].x=text d"));
+}
+
+#[test]
+fn a_schema_that_multiplies_is_refused() {
+    let mut reader =
+        r#"{"type": "record", "name": "R10", "fields": [{"name": "p", "type": "string", "pinterest": "lane"}]}"#
+            .to_owned();
+    for level in (0..10).rev() {
+        reader = format!(r#"{{"type": "record", "name": "R{level}", "fields": [{{"name": "p", "type": {reader}}}]}}"#);
+    }
+    let branches: Vec<_> = (0..30)
+        .map(|n| format!(r#"{{"type": "record", "name": "L{n}", "fields": [{{"name": "p", "type": "U"}}]}}"#))
+        .collect();
+    let writer = format!(
+        r#"{{"type": "record", "name": "U", "fields": [{{"name": "p", "type": ["string", {}]}}]}}"#,
+        branches.join(",")
+    );
+    assert_eq!(read(&plan_of(&reader), &writer, b""), Err("the schema is too large to resolve".into()));
+}
+
+#[test]
+fn samples_of_the_shipped_schemas_are_read_whole() {
+    insta::assert_snapshot!(sample(include_str!("../../../schemas/order.avsc"), include_str!("../../../schemas/samples/order.json")), @r#"
+    order_id text W-100482
+    placed_at instant 1795500000000
+    channel text web
+    test_order boolean false
+    marketing_consent boolean true
+    tracking_opt_out boolean false
+    currency text EUR
+    total_minor decimal 147.96
+    +
+    items[].sku text LMP-031-BRS
+    items[].name text Brass desk lamp
+    items[].category text Lighting
+    items[].brand text Example & Co
+    items[].quantity integer 1
+    items[].unit_price_minor decimal 89.00
+    +
+    items[].sku text BLB-E27-4W
+    items[].name text LED bulb E27
+    items[].category text Lighting
+    items[].quantity integer 2
+    items[].unit_price_minor decimal 5.49
+    +
+    items[].sku text CUS-LIN-40
+    items[].name text Linen cushion
+    items[].category text Textiles
+    items[].brand text Example & Co
+    items[].quantity integer 1
+    items[].unit_price_minor decimal 32.99
+    +
+    items[].sku text MUG-STN-02
+    items[].name text Stoneware mug
+    items[].category text Kitchen
+    items[].quantity integer 1
+    items[].unit_price_minor decimal 14.99
+    customer.customer_id text C-20931
+    customer.email text Ines.Marlow@example.com
+    customer.phone text +44 20 7946 0018
+    customer.first_name text Inés
+    customer.last_name text Marlow
+    customer.birthday date 1990-01-01
+    customer.address.city text London
+    customer.address.postal_code text SW1A 1AA
+    customer.address.country text GB
+    click_id text dj0yJnU9ZXhhbXBsZQ
+    ip_address text 203.0.113.24
+    user_agent text Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15
+    locale text en_GB
+    page_url text https://shop.example.com/checkout/thanks?epik=dj0yJnU9ZXhhbXBsZQ
+    tag_event_id text checkout-7f3c9a
+    order_id text W-100482
+    "#);
+    insta::assert_snapshot!(sample(include_str!("../../../schemas/install.avsc"), include_str!("../../../schemas/samples/install.json")), @r#"
+    install_id text 9b8f2a52-6d0e-4c1b-9a55-2f7f1f0f6a11
+    installed_at instant 1795500000000
+    platform text app_ios
+    limit_ad_tracking boolean false
+    app.store_id text 429047995
+    app.name text Example Shop
+    app.version text 8.14.0
+    device.advertising_id text AECE52E7-03EE-455A-B3C4-E57283966239
+    device.brand text Apple
+    device.model text iPhone16,1
+    device.type text iPhone
+    device.os_version text 19.1
+    device.on_wifi boolean true
+    device.locale text de_AT
+    account.account_id integer 20931
+    account.email text ines.marlow@example.com
+    ip_address text 2001:db8::24
+    user_agent text ExampleShop/8.14.0 (iPhone; iOS 19.1)
+    "#);
+    insta::assert_snapshot!(
+        sample(include_str!("../../../schemas/in_store_purchase.avsc"), include_str!("../../../schemas/samples/in_store_purchase.json")),
+        @r#"
+    transaction_id text till-0042-7-20261124-000318
+    receipt_number integer 318
+    purchased_at instant 1795500000000
+    store.currency text EUR
+    kind boolean false
+    consent boolean true
+    loyalty.loyalty_id text L-7730045
+    loyalty.email_sha256 hash 973dfe463ec85785f5f95af5ba3906eedb2d931c24e69824a89ea65dba4e813b
+    loyalty.phone text +43 1 5550123
+    loyalty.postal_code text 1010
+    loyalty.country text AT
+    total decimal 50.00
+    +
+    items[].article text MUG-STN-02
+    items[].description text Stoneware mug
+    items[].quantity integer 2
+    items[].price decimal 14.99
+    +
+    items[].article text CND-SOY-01
+    items[].description text Soy candle
+    items[].quantity integer 1
+    items[].price decimal 20.02
+    "#
+    );
+}
+
+fn sample(schema: &str, sample: &str) -> String {
+    let plan = Plan::compile("sample", schema, &[], &Overrides::new()).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let payload = encode_json(&plan.compiled().schema, &serde_json::from_str(sample).unwrap()).unwrap();
+    let decoder = Decoder::compile(schema, &[], &plan).unwrap();
+    let mut listed = Listed::default();
+    decoder.decode_into(&payload, &mut listed).unwrap();
+    let lines: Vec<_> = listed.0.iter().map(|(path, value)| format!("{path} {value}").trim().to_owned()).collect();
+    lines.join("\n")
+}

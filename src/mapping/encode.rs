@@ -1,0 +1,1 @@
+//! JSON, straight into one buffer.
