@@ -1,0 +1,1 @@
+//! What the demo shows at its end, as a table and as JSON.
