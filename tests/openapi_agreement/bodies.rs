@@ -151,7 +151,7 @@ pub(crate) const BREAKS: &[Break] = &[
     }),
     both("another JSON type", |event, rng| {
         let mut nodes = Vec::new();
-        pointers(event, String::new(), &mut nodes);
+        pointers(event, "", &mut nodes);
         let node = event.pointer_mut(nodes.choose(rng).expect("a node")).expect("it exists");
         *node = match node {
             Value::String(_) => json!(rng.next_u32()),
@@ -224,14 +224,14 @@ pub(crate) const BREAKS: &[Break] = &[
 ];
 
 /// JSON pointers of everything below the root.
-fn pointers(value: &Value, at: String, out: &mut Vec<String>) {
+fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
     if !at.is_empty() {
-        out.push(at.clone());
+        out.push(at.to_owned());
     }
     match value {
-        Value::Object(map) => map.iter().for_each(|(key, inner)| pointers(inner, format!("{at}/{key}"), out)),
+        Value::Object(map) => map.iter().for_each(|(key, inner)| pointers(inner, &format!("{at}/{key}"), out)),
         Value::Array(list) => {
-            list.iter().enumerate().for_each(|(n, inner)| pointers(inner, format!("{at}/{n}"), out));
+            list.iter().enumerate().for_each(|(n, inner)| pointers(inner, &format!("{at}/{n}"), out));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }

@@ -77,10 +77,11 @@ fn whole_bodies_are_judged_alike() {
         let n = *[0, 1, 2, 20, MAX_EVENTS - 1, MAX_EVENTS, MAX_EVENTS + 1].get(rng.random_range(0..7)).expect("seven");
         let mut events = vec![good_event(&api, rng); n];
         let broken = &BREAKS[rng.random_range(0..BREAKS.len())];
-        if broken.refused_by == RefusedBy::Both && rng.random_bool(0.3) {
-            if let Some(last) = events.last_mut() {
-                (broken.apply)(last, rng);
-            }
+        if broken.refused_by == RefusedBy::Both
+            && rng.random_bool(0.3)
+            && let Some(last) = events.last_mut()
+        {
+            (broken.apply)(last, rng);
         }
         let body = match rng.random_range(0..10) {
             0 => json!({"data": events, "test": true}),
