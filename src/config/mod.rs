@@ -26,7 +26,7 @@ mod tests;
 use std::fs;
 use std::path::Path;
 
-use crate::pipeline::{LaneSettings, Settings};
+use crate::pipeline::{LaneSettings, Rules, Settings};
 
 pub use audit::{Admin, Audit};
 pub use fault::{Fault, FaultKind, Faults, Place};
@@ -159,6 +159,7 @@ impl Config {
             tick_min,
             tick_max,
             lanes: self.lanes.iter().map(lane_settings).collect(),
+            rules: Rules::default(),
         }
     }
 }

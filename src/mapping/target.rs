@@ -3,6 +3,8 @@
 //! It says which kinds of value a target takes, what Pinterest demands of it in words, and where Pinterest says so.
 //! The rules themselves are functions in [`rules`](super::rules).
 
+use crate::domain::Identity;
+
 use super::value::ValueKind;
 
 /// Pinterest's own description of the API, version 5.23.0 of 2025-12-11.
@@ -307,6 +309,13 @@ impl Target {
     #[must_use]
     pub const fn is_decision(self) -> bool {
         matches!(self, Self::Consent | Self::Skip | Self::Lane)
+    }
+
+    /// The identity parameter that it is, for the targets in `user_data`.
+    #[must_use]
+    pub fn identity(self) -> Option<Identity> {
+        let name = self.path().strip_prefix("user_data.")?;
+        Identity::ALL.into_iter().find(|identity| identity.as_str() == name)
     }
 
     /// The targets from `first` to `last` in the order of the table.
