@@ -164,7 +164,9 @@ impl<'a> Found<'a> {
         if is_list && elements.iter().any(|event| status_of(event).is_some()) {
             self.lists.push(elements);
         } else {
-            elements.into_iter().for_each(|inner| self.explore(inner, depth));
+            for inner in elements {
+                self.explore(inner, depth);
+            }
         }
     }
 }
