@@ -164,7 +164,7 @@ async fn read_body(response: &mut Response) -> Result<Vec<u8>, String> {
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if chunk.len() <= MAX_ANSWER_BYTES - body.len() => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Err(format!("the answer is longer than {MAX_ANSWER_BYTES} bytes")),
+            Ok(Some(_)) => return Err("the answer is longer than 1 MiB".into()),
             Ok(None) => return Ok(body),
             Err(fault) => return Err(format!("the answer broke off: {}", innermost(&fault))),
         }
@@ -186,3 +186,7 @@ fn innermost(fault: &reqwest::Error) -> String {
     }
     last.to_string()
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -4,6 +4,8 @@ mod address;
 pub mod answer;
 pub mod client;
 pub mod sandbox;
+#[cfg(test)]
+mod testing;
 mod token;
 
 pub use address::{BaseUrl, BaseUrlFault};

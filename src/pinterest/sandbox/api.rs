@@ -23,11 +23,11 @@ use super::{Accounts, Sandbox, Tokens};
 const TEST_EVENTS: usize = 20;
 
 pub(super) async fn not_found() -> Response {
-    refuse(StatusCode::NOT_FOUND, 0, "no such address")
+    refuse(StatusCode::NOT_FOUND, 0, "no such address").into_response()
 }
 
 pub(super) async fn method_not_allowed() -> Response {
-    refuse(StatusCode::METHOD_NOT_ALLOWED, 0, "only POST is allowed here")
+    refuse(StatusCode::METHOD_NOT_ALLOWED, 0, "only POST is allowed here").into_response()
 }
 
 pub(super) async fn events(
@@ -55,7 +55,7 @@ pub(super) async fn events(
             line.cut();
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(fault) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 0, &fault.to_string()),
+        Err(fault) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 0, &fault.to_string()).into_response(),
     }
 }
 
@@ -73,10 +73,10 @@ impl Sandbox {
     async fn process(&self, post: Post) -> Result<Response, Lost> {
         let request = self.state().arrivals.request();
         if !self.knows_token(&post.headers) {
-            return Ok(refuse(StatusCode::UNAUTHORIZED, 2, "Authentication failed."));
+            return Ok(refuse(StatusCode::UNAUTHORIZED, 2, "Authentication failed.").into_response());
         }
         let Some(account) = self.account(&post.account) else {
-            return Ok(refuse(StatusCode::NOT_FOUND, 2, "there is no such ad account"));
+            return Ok(refuse(StatusCode::NOT_FOUND, 2, "there is no such ad account").into_response());
         };
         let checked = check(&post);
         let bytes = post.body.map_or(0, |body| body.len());
@@ -95,7 +95,7 @@ impl Sandbox {
         }
         let (checked, mode) = match checked {
             Ok(checked) => checked,
-            Err(refusal) => return Ok(refusal),
+            Err(refusal) => return Ok(refusal.into_response()),
         };
         let judgements: Vec<Judgement> = checked
             .events()
@@ -152,7 +152,7 @@ impl Sandbox {
 }
 
 /// The events and the mode of a request, or the answer that refuses all of it.
-fn check(post: &Post) -> Result<(CheckedRequest, Mode), Response> {
+fn check(post: &Post) -> Result<(CheckedRequest, Mode), Refusal> {
     let json = |value: &axum::http::HeaderValue| {
         value.to_str().is_ok_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"))
     };
@@ -174,12 +174,10 @@ fn check(post: &Post) -> Result<(CheckedRequest, Mode), Response> {
 
 /// As a JSON Schema validator on the other side would put it.
 fn describe(fault: &BodyFault) -> String {
-    match &fault.found {
-        Found::UnknownKey(key) => {
-            format!("Additional properties are not allowed at {} ('{key}' was unexpected)", fault.path)
-        }
-        _ => fault.to_string(),
+    if let Found::UnknownKey(key) = &fault.found {
+        return format!("Additional properties are not allowed at {} ('{key}' was unexpected)", fault.path);
     }
+    fault.to_string()
 }
 
 fn words(event: &Value, fate: Fate) -> EventWords<'_> {
@@ -229,6 +227,19 @@ fn answer(end: End) -> Result<Response, Lost> {
     }
 }
 
-fn refuse(status: StatusCode, code: i64, message: &str) -> Response {
-    (status, Json(json!({"code": code, "message": message}))).into_response()
+/// Pinterest's `Error`.
+struct Refusal {
+    status: StatusCode,
+    code: i64,
+    message: String,
+}
+
+fn refuse(status: StatusCode, code: i64, message: &str) -> Refusal {
+    Refusal { status, code, message: message.to_owned() }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(json!({"code": self.code, "message": self.message}))).into_response()
+    }
 }
