@@ -11,8 +11,9 @@ pub mod totals;
 mod engine;
 mod intake;
 mod restoring;
+mod settings;
 
-pub use prepare::{Parts, StartFault};
+pub use prepare::{Parts, StartFault, kafka_settings};
 pub use totals::Totals;
 
 use std::sync::Arc;
@@ -85,8 +86,7 @@ pub async fn run(
         progress,
         state: State::default(),
     };
-    let inputs =
-        Inputs { stop, consumer: consumer_inbox, transactions: transaction_inbox, restored: restored_inbox };
+    let inputs = Inputs { stop, consumer: consumer_inbox, transactions: transaction_inbox, restored: restored_inbox };
     let (end, engine) = engine.run(inputs).await;
     if end == End::StoppedAtOnce {
         return Ok(end);
