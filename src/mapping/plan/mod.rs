@@ -121,6 +121,16 @@ impl Plan {
         self.0.targets.contains(&target)
     }
 
+    /// A plan of whatever the annotations say, faults or not: for tests of the decoder, which do not care for targets.
+    #[cfg(test)]
+    pub(crate) fn unchecked(schema: &str) -> Self {
+        let schema = parse(schema, &[]).expect("a test's schema is one");
+        let (root, sources) = tree::build(&schema, &mut Faults::new("test"));
+        let sources = sources.into_iter().map(|draft| Arc::new(draft.source)).collect();
+        let (constants, targets) = (Box::default(), Box::default());
+        Self(Arc::new(Compiled { name: "test".into(), schema, root, sources, constants, n_slots: 0, targets }))
+    }
+
     pub(crate) fn compiled(&self) -> &Arc<Compiled> {
         &self.0
     }
