@@ -157,6 +157,7 @@ impl<'b> Choices<'b> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the generator makes a part of Avro's types")]
     fn value(&mut self, schema: &AvroSchema) -> Avro {
         match schema {
             AvroSchema::Null => Avro::Null,
@@ -206,6 +207,7 @@ impl<'b> Choices<'b> {
 }
 
 /// What the resolved value yields, as [`Listed`] would have it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the generator makes a part of Avro's types")]
 fn list(value: &Avro, schema: &Json, path: &str, fed: Option<&str>, out: &mut Vec<(String, String)>) {
     let put = |value: Value<'_>, out: &mut Vec<(String, String)>| {
         if let Some(path) = fed {
@@ -223,7 +225,9 @@ fn list(value: &Avro, schema: &Json, path: &str, fed: Option<&str>, out: &mut Ve
         Avro::String(text) | Avro::Enum(_, text) => put(Value::Text(text.into()), out),
         Avro::Fixed(_, bytes) => {
             let mut hex = String::new();
-            bytes.iter().for_each(|byte| write!(hex, "{byte:02x}").unwrap());
+            for byte in bytes {
+                write!(hex, "{byte:02x}").unwrap();
+            }
             put(Value::Text(hex.into()), out);
         }
         Avro::Date(days) => {
@@ -240,10 +244,14 @@ fn list(value: &Avro, schema: &Json, path: &str, fed: Option<&str>, out: &mut Ve
             list(value, &schema[usize::try_from(*branch).unwrap()], path, fed, out);
         }
         Avro::Array(items) => {
-            items.iter().for_each(|item| list(item, &schema["items"], &format!("{path}[]"), fed, out))
+            for item in items {
+                list(item, &schema["items"], &format!("{path}[]"), fed, out);
+            }
         }
         Avro::Map(entries) => {
-            entries.values().for_each(|value| list(value, &schema["values"], &format!("{path}{{}}"), fed, out));
+            for value in entries.values() {
+                list(value, &schema["values"], &format!("{path}{{}}"), fed, out);
+            }
         }
         Avro::Record(fields) => {
             for (name, value) in fields {

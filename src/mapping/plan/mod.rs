@@ -121,6 +121,13 @@ impl Plan {
         self.0.targets.contains(&target)
     }
 
+    /// A record in plain JSON, unions untagged, as Avro of the plan's own schema; `None` if it is no such record. Fields
+    /// that it lacks have their defaults.
+    #[must_use]
+    pub fn encode(&self, record: &serde_json::Value) -> Option<Vec<u8>> {
+        default::encode(&self.0.schema, self.0.schema.root(), record)
+    }
+
     /// A plan of whatever the annotations say, faults or not: for tests of the decoder, which do not care for targets.
     #[cfg(test)]
     pub(crate) fn unchecked(schema: &str) -> Self {
@@ -134,11 +141,6 @@ impl Plan {
     pub(crate) fn compiled(&self) -> &Arc<Compiled> {
         &self.0
     }
-}
-
-/// A record in plain JSON, unions untagged, in the binary encoding of `schema`; `None` if it is no such record.
-pub(crate) fn encode_json(schema: &Schema, json: &serde_json::Value) -> Option<Vec<u8>> {
-    default::encode(schema, schema.root(), json)
 }
 
 #[cfg(test)]
