@@ -29,11 +29,10 @@ impl Mapper {
         let mut draft = Draft::new();
         match decoder.decode(payload, &mut draft) {
             Ok(()) => finish(&draft, &self.rules, now),
-            Err(fault) => Finished {
-                mapped: Mapped::Settled { outcome: fault.outcome(), facts: None },
-                dropped: Vec::new(),
-                warnings: Vec::new(),
-            },
+            Err(fault) => {
+                let mapped = Mapped::Settled { outcome: fault.outcome(), facts: None };
+                Finished { mapped, dropped: Vec::new(), warnings: Vec::new() }
+            }
         }
     }
 }
