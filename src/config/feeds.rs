@@ -121,8 +121,8 @@ pub struct Feed {
     pub clock_tolerance: Duration,
     /// ISO 3166 alpha-2, upper case.
     pub phone_region: Option<String>,
-    /// By the path of the target, such as `event_name`.
-    pub constants: BTreeMap<String, Constant>,
+    /// By the path of the target, such as `event_name`; numbers and flags as they are written.
+    pub constants: BTreeMap<String, String>,
 }
 
 /// What stands before the Avro bytes of a value.
@@ -154,14 +154,6 @@ pub enum OnLost {
 pub enum Late {
     Send,
     Skip,
-}
-
-/// A value that every event of a feed gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Constant {
-    Text(String),
-    Integer(i64),
-    Boolean(bool),
 }
 
 pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Feed> {
@@ -274,17 +266,17 @@ fn region(text: &Placed<&str>, reading: &mut Reading<'_>) -> Option<String> {
     known.then(|| text.value.to_owned())
 }
 
-fn constants(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<BTreeMap<String, Constant>> {
+fn constants(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<BTreeMap<String, String>> {
     let mut constants = BTreeMap::new();
     let Some(node) = section.node("constants", reading) else { return Some(constants) };
     let mut all_fit = true;
     for (target, node) in node.entries("a mapping of targets to values", reading)? {
         let constant = if let Some(number) = node.as_integer() {
-            Some(Constant::Integer(number))
+            Some(number.to_string())
         } else if let Some(flag) = node.as_flag() {
-            Some(Constant::Boolean(flag))
+            Some(flag.to_string())
         } else {
-            node.text("text, a whole number, true or false", reading).map(|text| Constant::Text(text.value.to_owned()))
+            node.text("text, a whole number, true or false", reading).map(|text| text.value.to_owned())
         };
         all_fit &= constant.is_some();
         constants.extend(constant.map(|constant| (target.to_owned(), constant)));

@@ -30,7 +30,7 @@ use crate::pipeline::{LaneSettings, Settings};
 
 pub use audit::{Admin, Audit};
 pub use fault::{Fault, FaultKind, Faults, Place};
-pub use feeds::{Constant, Feed, Framing, Late, OnLost, Start};
+pub use feeds::{Feed, Framing, Late, OnLost, Start};
 pub use kafka::{Kafka, Property, changelog_topic};
 pub use lanes::{Lane, LaneMode};
 pub use pipeline::Pipeline;

@@ -1,0 +1,55 @@
+//! The bytes against an independent reader, apache-avro.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Cursor;
+
+use apache_avro::Schema;
+use apache_avro::rabin::Rabin;
+use apache_avro::reader::datum::GenericDatumReader;
+
+use super::*;
+
+const NOW: UnixMillis = UnixMillis(1_795_500_000_000);
+
+fn generate(seed: u64, records: u64) -> Vec<GeneratedRecord> {
+    Generator::try_new(seed, NOW).expect("the shipped schemas are schemas").generate(records).collect()
+}
+
+#[test]
+fn whole_values_are_exactly_one_datum_of_the_shipped_schema() {
+    let schemas: HashMap<DemoFeed, Schema> =
+        DemoFeed::ALL.map(|feed| (feed, Schema::parse_str(feed.schema()).expect("a schema"))).into();
+    for record in generate(11, 3000) {
+        let planned = scenario::plan(11, record.number);
+        let (Some(value), false) = (&record.value, matches!(planned.lot, Lot::Undecodable(_))) else { continue };
+        let schema = &schemas[&record.feed];
+        assert_eq!(value[..2], [0xc3, 0x01]);
+        assert_eq!(value[2..10], schema.fingerprint::<Rabin>().bytes[..], "{planned:?}");
+        let mut payload = Cursor::new(&value[10..]);
+        let datum = GenericDatumReader::builder(schema).build().expect("a schema").read_value(&mut payload);
+        assert!(datum.is_ok_and(|datum| datum.validate(schema)), "{planned:?}");
+        assert_eq!(payload.position(), u64::try_from(value.len() - 10).expect("small"), "{planned:?}");
+    }
+}
+
+#[test]
+fn a_duplicate_has_the_bytes_of_its_original_and_every_other_key_is_new() {
+    let records = generate(5, 5000);
+    let mut keys = HashSet::new();
+    for record in &records {
+        if let Lot::Duplicate { of } = scenario::plan(5, record.number).lot {
+            let original = &records[usize::try_from(of).expect("small")];
+            assert_eq!((&record.key, &record.value), (&original.key, &original.value));
+            assert_eq!((record.feed, record.partition), (original.feed, original.partition));
+        } else {
+            assert!(keys.insert(&record.key), "{:?}", record.number);
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_generates_the_same_records_and_another_seed_others() {
+    let bytes = |seed| generate(seed, 200).into_iter().map(|record| record.value).collect::<Vec<_>>();
+    assert_eq!(bytes(1), bytes(1));
+    assert_ne!(bytes(1), bytes(2));
+}
