@@ -8,6 +8,8 @@ use super::value::Value;
 /// It keeps the law of precedence: of a target that takes one value the first that is not blank wins; of a list every
 /// one is kept, in order.
 /// No `Debug`: it holds personal data.
+// Tests print what they invented.
+#[cfg_attr(test, derive(Debug))]
 #[derive(Clone)]
 pub struct Draft<'a> {
     /// Position in `singles` plus one; zero where the target has no value.

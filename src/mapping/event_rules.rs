@@ -75,6 +75,10 @@ impl PhoneRegion {
     pub fn try_new(alpha2: &str) -> Option<Self> {
         alpha2.trim().to_ascii_uppercase().parse().ok().map(Self)
     }
+
+    pub(super) const fn id(self) -> phonenumber::country::Id {
+        self.0
+    }
 }
 
 impl EventRules {

@@ -30,7 +30,8 @@ impl Mapper {
         match decoder.decode(payload, &mut draft) {
             Ok(()) => finish(&draft, &self.rules, now),
             Err(fault) => {
-                Finished { mapped: Mapped::Settled { outcome: fault.outcome(), facts: None }, dropped: Vec::new() }
+                let mapped = Mapped::Settled { outcome: fault.outcome(), facts: None };
+                Finished { mapped, dropped: Vec::new(), warnings: Vec::new() }
             }
         }
     }

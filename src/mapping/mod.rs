@@ -11,6 +11,7 @@ pub mod rules;
 pub mod target;
 pub mod value;
 
+mod body;
 mod encode;
 mod schema;
 
@@ -18,8 +19,9 @@ pub use decoder::{DecodeFault, Decoder, Unresolvable};
 pub use draft::Draft;
 pub use event_rules::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
 pub use fingerprint::{NotASchema, fingerprint};
-pub use finish::{DropReason, Finished, finish};
+pub use finish::{Finished, Warning, finish};
 pub use mapper::Mapper;
 pub use plan::{Overrides, Plan, PlanFault};
+pub use rules::DropReason;
 pub use target::{ContentField, Target, TargetKind};
 pub use value::{Value, ValueKind};

@@ -4,7 +4,6 @@
 //! The rules themselves are functions in [`rules`](super::rules).
 
 use super::value::ValueKind;
-use crate::domain::Identity;
 
 /// Pinterest's own description of the API, version 5.23.0 of 2025-12-11.
 const OPENAPI: &str = "https://github.com/pinterest/api-description, v5/openapi.json 5.23.0";
@@ -37,7 +36,7 @@ const ACTION_SOURCES: &[&str] = &["app_android", "app_ios", "web", "offline"];
 /// What a target takes, and what its values are bounded by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetKind {
-    /// One text, or an integer as its digits.
+    /// One text, without white space around it, or an integer as its digits. Too long a one is dropped, not cut.
     Text {
         max_chars: usize,
     },
@@ -62,6 +61,25 @@ pub enum TargetKind {
     /// A moment, sent as Unix seconds.
     Moment,
     Flag,
+    Url {
+        max_chars: usize,
+    },
+    IpAddress,
+    UserAgent {
+        max_chars: usize,
+    },
+    /// ISO 639-1.
+    Language,
+    /// Several of ISO 639-1.
+    Languages {
+        max_items: usize,
+    },
+    /// BCP 47.
+    Locale {
+        max_chars: usize,
+    },
+    /// ISO 4217.
+    Currency,
     /// Kinds of opt-out, or a flag that means `LDP`.
     OptOutType,
     /// A list of records whose fields feed [`ContentField`]s; it takes no value itself.
@@ -74,7 +92,14 @@ impl TargetKind {
         use ValueKind::{Boolean, Date, Decimal, Float, Hash, Instant, Integer, Text};
         match self {
             Self::Text { .. } | Self::Texts { .. } => matches!(value, Text | Integer),
-            Self::Choice(_) => matches!(value, Text),
+            Self::Choice(_)
+            | Self::Url { .. }
+            | Self::IpAddress
+            | Self::UserAgent { .. }
+            | Self::Language
+            | Self::Languages { .. }
+            | Self::Locale { .. }
+            | Self::Currency => matches!(value, Text),
             Self::Hashes => matches!(value, Text | Integer | Hash),
             Self::Birthdays => matches!(value, Text | Integer | Date | Instant | Hash),
             Self::Amount | Self::Integer { .. } => matches!(value, Text | Integer | Float | Decimal),
@@ -100,6 +125,9 @@ macro_rules! targets {
             /// The name in annotations: the path within Pinterest's event, except for what Pinterest never sees.
             #[must_use]
             pub const fn path(self) -> &'static str { match self { $(Self::$name => $path,)* } }
+
+            /// The key within its object.
+            pub(super) const fn key(self) -> &'static str { match self { $(Self::$name => const { last_segment($path) },)* } }
 
             /// What it takes.
             #[must_use]
@@ -149,10 +177,10 @@ targets! {
         "a moment, sent as Unix seconds; not ahead of the clock, not older than the limit; required", OPENAPI;
     EventId, "event_id", text(EVENT_ID),
         "text that names the conversion, the same in every source that reports it; white space around it is removed; required", GUIDE;
-    EventSourceUrl, "event_source_url", text(URL), "an http or https URL with its host, as it is", GUIDE;
+    EventSourceUrl, "event_source_url", TargetKind::Url { max_chars: URL }, "an http or https URL with its host, as it is", GUIDE;
     OptOut, "opt_out", TargetKind::Flag, "whether the person opted out of tracking; never assumed", OPENAPI;
     PartnerName, "partner_name", text(FREE), "text as it is; only where Pinterest asked for it", OPENAPI;
-    Language, "language", text(35), "two letters of ISO 639-1, lower case; a region behind them is removed", OPENAPI;
+    Language, "language", TargetKind::Language, "two letters of ISO 639-1, lower case; a region behind them is removed", OPENAPI;
     AppId, "app_id", text(FREE), "text as it is", OPENAPI;
     AppName, "app_name", text(FREE), "text as it is", OPENAPI;
     AppVersion, "app_version", text(FREE), "text as it is", OPENAPI;
@@ -181,12 +209,12 @@ targets! {
         "an advertising id in the case in which the device gives it; all zeros is absent; hashed", OPENAPI;
     UserClickId, "user_data.click_id", text(FREE), "the value of the `_epik` cookie, white space around it removed; not hashed", GUIDE;
     UserPartnerId, "user_data.partner_id", text(FREE), "text as it is; not hashed; only where Pinterest asked for it", GUIDE;
-    UserClientIpAddress, "user_data.client_ip_address", text(64),
+    UserClientIpAddress, "user_data.client_ip_address", TargetKind::IpAddress,
         "IPv4 or IPv6, not unspecified, not private unless the feed keeps those; not hashed", GUIDE;
-    UserClientUserAgent, "user_data.client_user_agent", text(USER_AGENT),
+    UserClientUserAgent, "user_data.client_user_agent", TargetKind::UserAgent { max_chars: USER_AGENT },
         "white space around it removed; `Other`, `null` and the like are absent; not hashed", GUIDE;
 
-    CustomCurrency, "custom_data.currency", text(3), "ISO 4217 code, upper case", OPENAPI;
+    CustomCurrency, "custom_data.currency", TargetKind::Currency, "ISO 4217 code, upper case", OPENAPI;
     CustomValue, "custom_data.value", TargetKind::Amount, "decimal text without exponent; zero and below draw a warning", GUIDE;
     CustomContentIds, "custom_data.content_ids", TargetKind::Texts { max_chars: FREE, max_items: 10_000 },
         "product ids, each once; if not mapped, those of the contents", OPENAPI;
@@ -212,7 +240,7 @@ targets! {
     AppInfoAppStore, "app_info.app_store", text(100), "text as it is", OPENAPI;
     AppInfoAppVersion, "app_info.app_version", text(100), "text as it is", OPENAPI;
     AppInfoInstallTime, "app_info.install_time", TargetKind::Moment, "a moment since 1970, sent as Unix seconds", OPENAPI;
-    AppInfoUserAgent, "app_info.user_agent", text(USER_AGENT), "white space around it removed; `Other`, `null` and the like are absent", OPENAPI;
+    AppInfoUserAgent, "app_info.user_agent", TargetKind::UserAgent { max_chars: USER_AGENT }, "white space around it removed; `Other`, `null` and the like are absent", OPENAPI;
     AppInfoWindowHeight, "app_info.window_height", integer(0, 30_720), "whole number", OPENAPI;
     AppInfoWindowWidth, "app_info.window_width", integer(0, 30_720), "whole number", OPENAPI;
 
@@ -224,9 +252,9 @@ targets! {
     DeviceInfoExternalStorageSize, "device_info.external_storage_size", integer(0, 1_048_576), "gigabytes", OPENAPI;
     DeviceInfoFormFactor, "device_info.form_factor", TargetKind::Choice(FORM_FACTORS), "one of the listed words", OPENAPI;
     DeviceInfoKernelVersion, "device_info.kernel_version", text(100), "text as it is", OPENAPI;
-    DeviceInfoLanguages, "device_info.languages", TargetKind::Texts { max_chars: 35, max_items: 100 },
+    DeviceInfoLanguages, "device_info.languages", TargetKind::Languages { max_items: 100 },
         "two letters of ISO 639-1 each, lower case; regions are removed", OPENAPI;
-    DeviceInfoLocale, "device_info.locale", text(35), "BCP 47; underscores become hyphens", OPENAPI;
+    DeviceInfoLocale, "device_info.locale", TargetKind::Locale { max_chars: 35 }, "BCP 47; underscores become hyphens", OPENAPI;
     DeviceInfoModel, "device_info.model", text(100), "text as it is", OPENAPI;
     DeviceInfoNetworkType, "device_info.network_type", TargetKind::Choice(NETWORK_TYPES), "one of the listed words", OPENAPI;
     DeviceInfoOsFamily, "device_info.os_family", TargetKind::Choice(OS_FAMILIES), "one of the listed words", OPENAPI;
@@ -263,7 +291,10 @@ impl Target {
     /// Whether it takes several values; of the others the first wins.
     #[must_use]
     pub const fn is_list(self) -> bool {
-        matches!(self.kind(), TargetKind::Hashes | TargetKind::Birthdays | TargetKind::Texts { .. })
+        matches!(
+            self.kind(),
+            TargetKind::Hashes | TargetKind::Birthdays | TargetKind::Texts { .. } | TargetKind::Languages { .. }
+        )
     }
 
     /// Whether Pinterest's schema demands it.
@@ -278,15 +309,76 @@ impl Target {
         matches!(self, Self::Consent | Self::Skip | Self::Lane)
     }
 
-    /// The identity parameter that it is, for the targets in `user_data`.
-    #[must_use]
-    pub fn identity(self) -> Option<Identity> {
-        let name = self.path().strip_prefix("user_data.")?;
-        Identity::ALL.into_iter().find(|identity| identity.as_str() == name)
+    /// The targets from `first` to `last` in the order of the table.
+    pub(super) fn span(first: Self, last: Self) -> &'static [Self] {
+        Self::ALL.get(first.index()..=last.index()).unwrap_or_default()
+    }
+}
+
+/// The part behind the dot; all of it where there is none.
+const fn last_segment(path: &'static str) -> &'static str {
+    let mut rest = path.as_bytes();
+    let mut passed = 0;
+    while let [byte, behind @ ..] = rest {
+        passed += 1;
+        if *byte == b'.' {
+            return path.split_at(passed).1;
+        }
+        rest = behind;
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::domain::{ActionSource, Identity};
+
+    #[test]
+    fn every_path_is_unique_and_leads_back_to_its_target() {
+        for target in Target::ALL {
+            assert_eq!(Target::from_path(target.path()), Some(*target));
+            assert!(target.path().ends_with(target.key()), "{}", target.path());
+            assert!(!target.rule().is_empty() && !target.rule().ends_with('.'), "{}", target.path());
+        }
+        for field in ContentField::ALL {
+            assert_eq!(ContentField::from_path(field.path()), Some(*field));
+        }
+        assert_eq!(Target::ALL.iter().map(|target| target.path()).collect::<HashSet<_>>().len(), Target::ALL.len());
+        assert_eq!(Target::from_path("user_data.email"), None);
     }
 
-    /// The key within its object.
-    pub(super) fn key(self) -> &'static str {
-        self.path().rsplit_once('.').map_or(self.path(), |(_, key)| key)
+    #[test]
+    fn every_identity_parameter_has_a_target() {
+        for identity in Identity::ALL {
+            let path = format!("user_data.{}", identity.as_str());
+            assert!(Target::from_path(&path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_action_sources_are_those_of_the_domain() {
+        assert!(ActionSource::ALL.iter().map(|source| source.as_str()).eq(ACTION_SOURCES.iter().copied()));
+    }
+
+    #[test]
+    fn a_target_takes_the_kinds_that_its_rule_can_read() {
+        for (target, kind, takes) in [
+            (Target::UserEm, ValueKind::Text, true),
+            (Target::UserEm, ValueKind::Hash, true),
+            (Target::UserDb, ValueKind::Date, true),
+            (Target::UserPh, ValueKind::Date, false),
+            (Target::EventTime, ValueKind::Instant, true),
+            (Target::EventTime, ValueKind::Integer, false),
+            (Target::CustomValue, ValueKind::Decimal, true),
+            (Target::CustomCurrency, ValueKind::Integer, false),
+            (Target::Consent, ValueKind::Boolean, true),
+            (Target::UserClickId, ValueKind::Hash, false),
+        ] {
+            assert_eq!(target.takes(kind), takes, "{} of {}", kind.as_str(), target.path());
+        }
+        assert!(ValueKind::ALL.into_iter().all(|kind| !Target::CustomContents.takes(kind)));
     }
 }

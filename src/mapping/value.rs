@@ -9,6 +9,8 @@ use rust_decimal::Decimal;
 use crate::domain::UnixMillis;
 
 /// One value out of a record, borrowed from its bytes where that is possible. Null is no value.
+// Tests print what they invented.
+#[cfg_attr(test, derive(Debug))]
 #[derive(Clone, PartialEq)]
 pub enum Value<'a> {
     /// Strings, enum symbols, UUIDs, and what a composition or a value table yields.
@@ -48,7 +50,7 @@ impl Value<'_> {
     /// Whether it is text of nothing but white space, which counts as absent.
     pub(super) fn is_blank(&self) -> bool {
         match self {
-            Self::Text(text) | Self::Hash(text) => text.trim().is_empty(),
+            Self::Text(text) | Self::Hash(text) => super::rules::texts::trimmed(text).is_empty(),
             Self::Integer(_)
             | Self::Float(_)
             | Self::Boolean(_)

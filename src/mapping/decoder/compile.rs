@@ -13,20 +13,20 @@ const MAX_OPS: usize = 100_000;
 pub(super) enum Op {
     Skip(TypeId),
     Leaf(Read, Box<[Feed]>),
-    Record(Box<[Op]>),
+    Record(Box<[Self]>),
     /// A record that is an element of `custom_data.contents`.
-    Content(Box<[Op]>),
+    Content(Box<[Self]>),
     Items {
         keys: Keys,
         min_bytes: usize,
-        item: Box<Op>,
+        item: Box<Self>,
     },
     /// One step for each branch of the writer's union.
-    Union(Box<[Op]>),
+    Union(Box<[Self]>),
     /// A field that the writer lacks.
     Default {
         bytes: Arc<[u8]>,
-        op: Box<Op>,
+        op: Box<Self>,
     },
     /// A branch of the writer's that the reader does not know.
     Unresolvable(Box<str>),
@@ -114,7 +114,7 @@ impl Compiler<'_> {
         }
         match last_fault {
             Some(fault) if resolved == 0 => Err(fault),
-            _ => Ok(Op::Union(ops.into())),
+            Some(_) | None => Ok(Op::Union(ops.into())),
         }
     }
 
@@ -182,10 +182,10 @@ impl Compiler<'_> {
         if step.is_none() && source.reading.default.is_none() {
             return None;
         }
-        let symbols = match &ty.kind {
-            Kind::Enum(of) => of.symbols.iter().map(|symbol| yielded(symbol, source)).collect(),
-            _ => Box::default(),
-        };
+        let mut symbols = Box::default();
+        if let Kind::Enum(of) = &ty.kind {
+            symbols = of.symbols.iter().map(|symbol| yielded(symbol, source)).collect();
+        }
         Some(Feed { source: Arc::clone(source), step, symbols })
     }
 

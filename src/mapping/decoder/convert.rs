@@ -69,17 +69,21 @@ pub(super) fn convert<'a>(feed: &'a Feed, raw: Raw<'a>) -> Result<Option<Value<'
 
 /// Applies `prefix` and `hashed`.
 #[inline]
-fn finish_text<'a>(feed: &'a Feed, value: Value<'a>) -> Value<'a> {
+fn finish_text<'a>(feed: &'a Feed, mut value: Value<'a>) -> Value<'a> {
     let reading = &feed.source.reading;
-    let value = match (&reading.prefix, value) {
-        (Some(prefix), Value::Text(text)) => Value::Text(format!("{prefix}{text}").into()),
-        (Some(prefix), Value::Integer(integer)) => Value::Text(format!("{prefix}{integer}").into()),
-        (_, value) => value,
-    };
-    match value {
-        Value::Text(text) if reading.hashed => Value::Hash(text),
-        value => value,
+    if let Some(prefix) = &reading.prefix {
+        if let Value::Text(text) = &value {
+            value = Value::Text(format!("{prefix}{text}").into());
+        } else if let Value::Integer(integer) = value {
+            value = Value::Text(format!("{prefix}{integer}").into());
+        }
     }
+    if reading.hashed
+        && let Value::Text(text) = value
+    {
+        return Value::Hash(text);
+    }
+    value
 }
 
 /// A count since 1970 in whole milliseconds, rounded down; saturates.

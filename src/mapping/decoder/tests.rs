@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::mapping::plan::{Overrides, encode_json};
+use crate::mapping::plan::Overrides;
 
 /// What a record yields, as `path=value` in the order in which it is put; `+` begins a content.
 #[derive(Default)]
@@ -282,7 +282,7 @@ fn a_wanted_list_has_a_limit_and_a_null_costs_nothing_forever() {
             {"name": "x", "type": "string", "default": "d", "pinterest": "user_data.em"}]}}}]}"#,
     );
     let of = |items: &str| writer(&format!(r#"{{"name": "v", "type": {{"type": "array", "items": {items}}}}}"#));
-    let many = [&b"\x80\x80\x08"[..], &[0; 65_536], &[0]].concat();
+    let many = [b"\x80\x80\x08".to_vec(), vec![0; 65_537]].concat();
     let fault = "TooLarge: more items in arrays and maps than are kept of one record";
     assert_eq!(read(&plan, &of(r#"["null", "string"]"#), &many).err().as_deref(), Some(fault));
     let empty = r#"{"type": "record", "name": "E", "fields": []}"#;
@@ -413,7 +413,7 @@ fn samples_of_the_shipped_schemas_are_read_whole() {
 
 fn sample(schema: &str, sample: &str) -> String {
     let plan = Plan::compile("sample", schema, &[], &Overrides::new()).unwrap_or_else(|faults| panic!("{faults:?}"));
-    let payload = encode_json(&plan.compiled().schema, &serde_json::from_str(sample).unwrap()).unwrap();
+    let payload = plan.encode(&serde_json::from_str(sample).unwrap()).unwrap();
     let decoder = Decoder::compile(schema, &[], &plan).unwrap();
     let mut listed = Listed::default();
     decoder.decode_into(&payload, &mut listed).unwrap();

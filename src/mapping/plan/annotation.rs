@@ -1,5 +1,7 @@
 //! The annotation of a field: its short form, its object form, or a list of both.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json};
 
 use super::constant::{Constant, nearest};
@@ -61,13 +63,13 @@ pub(super) fn read(json: &Json, context: Context, path: &str, faults: &mut Fault
 fn one(json: &Json, context: Context, path: &str, faults: &mut Faults) -> Option<Annotation> {
     let (to, object) = match json {
         Json::String(to) => (to.as_str(), None),
-        Json::Object(object) => match object.get("to").and_then(Json::as_str) {
-            Some(to) => (to, Some(object)),
-            None => {
+        Json::Object(object) => {
+            let Some(to) = object.get("to").and_then(Json::as_str) else {
                 faults.add(path, "the annotation names no target", "add `\"to\": \"…\"`");
                 return None;
-            }
-        },
+            };
+            (to, Some(object))
+        }
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => {
             faults.add(
                 path,
@@ -81,7 +83,7 @@ fn one(json: &Json, context: Context, path: &str, faults: &mut Faults) -> Option
     let Some(object) = object else {
         return Some(match place {
             Place::Target(Target::CustomContents) => Annotation::Contents,
-            other => Annotation::Value { place: other, reading: Box::default(), order: None },
+            Place::Target(_) | Place::Content(_) => Annotation::Value { place, reading: Box::default(), order: None },
         });
     };
     if place == Place::Target(Target::CustomContents) {
@@ -90,8 +92,7 @@ fn one(json: &Json, context: Context, path: &str, faults: &mut Faults) -> Option
         }
         return Some(Annotation::Contents);
     }
-    let reading = Keys { object, place, path, faults };
-    reading.read()
+    Some(Keys { object, place, path, faults }.read())
 }
 
 fn place(to: &str, context: Context, path: &str, faults: &mut Faults) -> Option<Place> {
@@ -119,7 +120,7 @@ struct Keys<'j, 'f> {
 }
 
 impl Keys<'_, '_> {
-    fn read(mut self) -> Option<Annotation> {
+    fn read(mut self) -> Annotation {
         let mut reading = Reading::default();
         let mut order = None;
         for (key, json) in self.object {
@@ -130,7 +131,7 @@ impl Keys<'_, '_> {
                 "scale" => match json.as_u64().filter(|scale| *scale <= MAX_SCALE) {
                     Some(scale) => reading.scale = u32::try_from(scale).ok(),
                     None => {
-                        self.fault(format!("`scale` is no whole number from 0 to {MAX_SCALE}"), "write 2 for cents")
+                        self.fault(format!("`scale` is no whole number from 0 to {MAX_SCALE}"), "write 2 for cents");
                     }
                 },
                 "unit" => match json.as_str().and_then(Unit::from_word) {
@@ -144,7 +145,7 @@ impl Keys<'_, '_> {
                 "prefix" => match json.as_str().filter(|prefix| prefix.len() <= MAX_PREFIX_BYTES) {
                     Some(prefix) => reading.prefix = Some(prefix.into()),
                     None => {
-                        self.fault(format!("`prefix` is no text of at most {MAX_PREFIX_BYTES} bytes"), "shorten it")
+                        self.fault(format!("`prefix` is no text of at most {MAX_PREFIX_BYTES} bytes"), "shorten it");
                     }
                 },
                 "order" => match json.as_i64() {
@@ -168,15 +169,15 @@ impl Keys<'_, '_> {
         if order.is_some() && matches!(self.place, Place::Content(_)) {
             self.fault("`order` within contents".into(), "feed each of their fields from one field");
         }
-        Some(Annotation::Value { place: self.place, reading: Box::new(reading), order })
+        Annotation::Value { place: self.place, reading: Box::new(reading), order }
     }
 
-    fn table(&mut self, json: &Json) -> Option<std::collections::HashMap<Box<str>, Option<Constant>>> {
+    fn table(&mut self, json: &Json) -> Option<HashMap<Box<str>, Option<Constant>>> {
         let Some(object) = json.as_object() else {
             self.fault("`values` is no object".into(), "write `{\"WEB\": \"web\"}`");
             return None;
         };
-        let mut table = std::collections::HashMap::with_capacity(object.len());
+        let mut table = HashMap::with_capacity(object.len());
         for (key, json) in object {
             let entry = if json.is_null() { None } else { self.constant(json, "`values`") };
             table.insert(key.as_str().into(), entry);

@@ -6,7 +6,7 @@ use super::constant::Constant;
 use super::fault::Faults;
 use super::tree::Draft;
 use super::{Place, Source};
-use crate::domain::IdentitySet;
+use crate::domain::{Identity, IdentitySet};
 use crate::mapping::target::Target;
 
 /// Orders the sources that share a target by preference, and finds targets fed twice. Gives how many slots they need.
@@ -63,7 +63,11 @@ pub(super) fn complete(drafts: &[Draft], constants: &[(Target, Constant)], fault
         faults.add("", what, "annotate a field with it, or set a constant");
     }
     let mut identity = IdentitySet::default();
-    fed.iter().filter_map(|target| target.identity()).for_each(|parameter| identity.insert(parameter));
+    for parameter in Identity::ALL {
+        if fed.iter().any(|target| target.path().strip_prefix("user_data.") == Some(parameter.as_str())) {
+            identity.insert(parameter);
+        }
+    }
     if !identity.suffices() {
         faults.add(
             "",

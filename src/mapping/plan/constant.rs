@@ -120,13 +120,6 @@ fn add(
             nearest(path, Target::ALL.iter().map(|t| t.path())),
         );
     };
-    // Configuration knows only text; a number in it is meant as one where text will not do.
-    let constant = match constant {
-        Constant::Text(text) if !target.takes(ValueKind::Text) && target.takes(ValueKind::Integer) => {
-            text.parse().map_or(Constant::Text(text), Constant::Integer)
-        }
-        other => other,
-    };
     if let Some((what, mend)) = constant.objection(path, target.kind()) {
         faults.add(place, what, mend);
     }

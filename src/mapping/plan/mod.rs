@@ -121,14 +121,26 @@ impl Plan {
         self.0.targets.contains(&target)
     }
 
+    /// A record in plain JSON, unions untagged, as Avro of the plan's own schema; `None` if it is no such record. Fields
+    /// that it lacks have their defaults.
+    #[must_use]
+    pub fn encode(&self, record: &serde_json::Value) -> Option<Vec<u8>> {
+        default::encode(&self.0.schema, self.0.schema.root(), record)
+    }
+
+    /// A plan of whatever the annotations say, faults or not: for tests of the decoder, which do not care for targets.
+    #[cfg(test)]
+    pub(crate) fn unchecked(schema: &str) -> Self {
+        let schema = parse(schema, &[]).expect("a test's schema is one");
+        let (root, sources) = tree::build(&schema, &mut Faults::new("test"));
+        let sources = sources.into_iter().map(|draft| Arc::new(draft.source)).collect();
+        let (constants, targets) = (Box::default(), Box::default());
+        Self(Arc::new(Compiled { name: "test".into(), schema, root, sources, constants, n_slots: 0, targets }))
+    }
+
     pub(crate) fn compiled(&self) -> &Arc<Compiled> {
         &self.0
     }
-}
-
-/// A record in plain JSON, unions untagged, in the binary encoding of `schema`; `None` if it is no such record.
-pub(crate) fn encode_json(schema: &Schema, json: &serde_json::Value) -> Option<Vec<u8>> {
-    default::encode(schema, schema.root(), json)
 }
 
 #[cfg(test)]

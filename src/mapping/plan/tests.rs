@@ -166,9 +166,9 @@ fn an_identity_is_an_address_or_a_device_or_both_of_ip_and_user_agent() {
 
 #[test]
 fn the_configuration_overrides_constants_and_its_faults_are_found_too() {
-    let plain = schema(COMPLETE, "");
+    let bare = schema(COMPLETE, "");
     let overrides = |path: &str, text: &str| Overrides::from([(path.to_owned(), text.to_owned())]);
-    let plan = Plan::compile("r", &plain, &[], &overrides("event_name", "signup")).unwrap_or_else(|f| panic!("{f:?}"));
+    let plan = Plan::compile("r", &bare, &[], &overrides("event_name", "signup")).unwrap_or_else(|f| panic!("{f:?}"));
     let event_name = plan.compiled().constants.iter().find(|(target, _)| *target == Target::EventName);
     assert_eq!(event_name.map(|(_, constant)| constant), Some(&Constant::Text("signup".into())));
 
@@ -180,7 +180,7 @@ fn the_configuration_overrides_constants_and_its_faults_are_found_too() {
             "r: feed configuration: action_source does not take the word `shop`; it takes app_android, app_ios, web, offline",
         ),
     ] {
-        let faults = Plan::compile("r", &plain, &[], &overrides(path, text)).err().unwrap_or_default();
+        let faults = Plan::compile("r", &bare, &[], &overrides(path, text)).err().unwrap_or_default();
         assert_eq!(faults.iter().map(ToString::to_string).collect::<Vec<_>>(), [fault]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Rules: Avro 1.12.0, "Schema Declaration" and "Names"
 //! (<https://avro.apache.org/docs/1.12.0/specification/>, read 2026-11-24). Types may be used before the file that
-//! defines them is read, so that references need no order. serde_json refuses JSON nested deeper than 128.
+//! defines them is read, so that references need no order. `serde_json` refuses JSON nested deeper than 128.
 
 use std::collections::HashMap;
 
@@ -91,13 +91,12 @@ impl Parser {
 
     fn with_logical(&mut self, inner: TypeId, object: &Map<String, Json>) -> Result<TypeId, SchemaFault> {
         let Some(Some((kind, Logical::None))) = self.types.get(inner.0) else { return Ok(inner) };
-        match logical(object, kind) {
-            Logical::None => Ok(inner),
-            outer => {
-                let kind = kind.clone();
-                self.add(kind, outer)
-            }
+        let outer = logical(object, kind);
+        if outer == Logical::None {
+            return Ok(inner);
         }
+        let kind = kind.clone();
+        self.add(kind, outer)
     }
 
     fn union(&mut self, branches: &[Json], namespace: Option<&str>) -> Result<TypeId, SchemaFault> {
