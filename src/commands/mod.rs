@@ -17,7 +17,8 @@ pub use logging::LogFormat;
 #[derive(Debug, Parser)]
 #[command(name = "pinrelay", version, about, after_help = Exit::table(), arg_required_else_help = true)]
 pub struct Arguments {
-    /// How log lines are written to stderr; PINRELAY_LOG filters them
+    /// Form of the log lines on stderr.
+    #[arg(help = "Form of the log lines on stderr; PINRELAY_LOG filters them")]
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub log_format: LogFormat,
     #[command(subcommand)]

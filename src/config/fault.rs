@@ -54,6 +54,7 @@ fault_kinds! {
     DuplicateAccount, "duplicate_account", "an ad account has one lane";
     DuplicateTopic, "duplicate_topic", "a topic has one use: one feed, the audit or one changelog";
     UnknownLane, "unknown_lane", "a feed's lane exists";
+    ConnectOverAnswer, "connect_over_answer", "`pipeline.connect_timeout` < `pipeline.answer_timeout`";
     AnswerOverDrain, "answer_over_drain", "`pipeline.answer_timeout` < `kafka.drain_deadline`";
     TransactionOverSession, "transaction_over_session", "`kafka.transaction_timeout` < `kafka.session_timeout`";
     DrainOverPoll, "drain_over_poll",

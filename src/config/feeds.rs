@@ -77,6 +77,24 @@ pub(super) const SPEC: Spec = Spec {
             about: "What becomes of an event that is older than an hour, which Pinterest counts as offline",
         },
         Key {
+            name: "missing_consent",
+            form: Form::Word(&["send", "skip"]),
+            presence: Presence::Default("send"),
+            about: "What becomes of a record whose field for consent has no value; `skip` makes sense only where the schema maps one",
+        },
+        Key {
+            name: "private_addresses",
+            form: Form::Word(&["drop", "keep"]),
+            presence: Presence::Default("drop"),
+            about: "What becomes of IP addresses that belong to no public network",
+        },
+        Key {
+            name: "derive",
+            form: Form::Word(&["missing", "nothing"]),
+            presence: Presence::Default("missing"),
+            about: "Whether `content_ids` and `num_items` follow from the contents where they are not mapped",
+        },
+        Key {
             name: "max_age",
             form: Form::Duration(Duration::from_mins(1), Duration::from_hours(30 * 24)),
             presence: Presence::Default("7d"),
@@ -116,13 +134,17 @@ pub struct Feed {
     /// Absent: by the action source of each event.
     pub in_doubt: Option<InDoubtPolicy>,
     pub on_lost: OnLost,
-    pub late: Late,
+    pub late: Choice,
+    /// For a record whose field for consent has no value.
+    pub missing_consent: Choice,
+    pub private_addresses: PrivateAddresses,
+    pub derive: Derive,
     pub max_age: Duration,
     pub clock_tolerance: Duration,
     /// ISO 3166 alpha-2, upper case.
     pub phone_region: Option<String>,
-    /// By the path of the target, such as `event_name`.
-    pub constants: BTreeMap<String, Constant>,
+    /// By the path of the target, such as `event_name`; numbers and flags as they are written.
+    pub constants: BTreeMap<String, String>,
 }
 
 /// What stands before the Avro bytes of a value.
@@ -149,19 +171,25 @@ pub enum OnLost {
     Continue,
 }
 
-/// What becomes of an event that is older than an hour.
+/// What becomes of an event that could go either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Late {
+pub enum Choice {
     Send,
     Skip,
 }
 
-/// A value that every event of a feed gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Constant {
-    Text(String),
-    Integer(i64),
-    Boolean(bool),
+/// What becomes of IP addresses that belong to no public network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrivateAddresses {
+    Drop,
+    Keep,
+}
+
+/// What is derived from the contents of an event where it is not mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Derive {
+    Missing,
+    Nothing,
 }
 
 pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Feed> {
@@ -180,9 +208,15 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Feed> {
         "continue" => OnLost::Continue,
         _ => OnLost::Halt,
     });
-    let late = section.word("late", reading).map(|word| match word.value {
-        "skip" => Late::Skip,
-        _ => Late::Send,
+    let late = choice("late", &section, reading);
+    let missing_consent = choice("missing_consent", &section, reading);
+    let private_addresses = section.word("private_addresses", reading).map(|word| match word.value {
+        "keep" => PrivateAddresses::Keep,
+        _ => PrivateAddresses::Drop,
+    });
+    let derive = section.word("derive", reading).map(|word| match word.value {
+        "nothing" => Derive::Nothing,
+        _ => Derive::Missing,
     });
     let max_age = section.duration("max_age", reading);
     let clock_tolerance = section.duration("clock_tolerance", reading);
@@ -203,10 +237,20 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Feed> {
         in_doubt,
         on_lost: on_lost?,
         late: late?,
+        missing_consent: missing_consent?,
+        private_addresses: private_addresses?,
+        derive: derive?,
         max_age: max_age?.value,
         clock_tolerance: clock_tolerance?.value,
         phone_region,
         constants: constants?,
+    })
+}
+
+fn choice(key: &str, section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Choice> {
+    section.word(key, reading).map(|word| match word.value {
+        "skip" => Choice::Skip,
+        _ => Choice::Send,
     })
 }
 
@@ -274,17 +318,17 @@ fn region(text: &Placed<&str>, reading: &mut Reading<'_>) -> Option<String> {
     known.then(|| text.value.to_owned())
 }
 
-fn constants(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<BTreeMap<String, Constant>> {
+fn constants(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<BTreeMap<String, String>> {
     let mut constants = BTreeMap::new();
     let Some(node) = section.node("constants", reading) else { return Some(constants) };
     let mut all_fit = true;
     for (target, node) in node.entries("a mapping of targets to values", reading)? {
         let constant = if let Some(number) = node.as_integer() {
-            Some(Constant::Integer(number))
+            Some(number.to_string())
         } else if let Some(flag) = node.as_flag() {
-            Some(Constant::Boolean(flag))
+            Some(flag.to_string())
         } else {
-            node.text("text, a whole number, true or false", reading).map(|text| Constant::Text(text.value.to_owned()))
+            node.text("text, a whole number, true or false", reading).map(|text| text.value.to_owned())
         };
         all_fit &= constant.is_some();
         constants.extend(constant.map(|constant| (target.to_owned(), constant)));

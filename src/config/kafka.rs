@@ -100,19 +100,28 @@ pub enum Property {
 const OWNED: &[&str] = &[
     "acks",
     "allow.auto.create.topics",
+    "auto.commit.enable",
     "auto.commit.interval.ms",
     "auto.offset.reset",
     "bootstrap.servers",
+    "delivery.timeout.ms",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "enable.gapless.guarantee",
     "enable.idempotence",
     "enable.partition.eof",
+    "fetch.queue.backoff.ms",
     "group.id",
     "group.instance.id",
     "group.protocol",
     "isolation.level",
+    "linger.ms",
+    "max.in.flight",
+    "max.in.flight.requests.per.connection",
     "max.poll.interval.ms",
+    "message.max.bytes",
+    "message.send.max.retries",
+    "message.timeout.ms",
     "metadata.broker.list",
     "partition.assignment.strategy",
     "partitioner",
@@ -248,9 +257,9 @@ fn property(name: &str, node: Node<'_>, reading: &mut Reading<'_>) -> Option<Pro
 }
 
 impl Kafka {
-    /// The same identity as `group.instance.id`, so that a process that starts again fences its former self (T1).
+    /// `group.instance.id` and `transactional.id`, so that a process that starts again fences its former self (T1).
     #[must_use]
-    pub fn transactional_id(&self) -> String {
+    pub fn identity(&self) -> String {
         format!("{}.{}", self.group_id, self.instance_id)
     }
 }

@@ -1,8 +1,8 @@
 //! One YAML file; every fault is reported at once, with its key, its line and how to mend it.
 //!
 //! It decides whether a configuration is whole and possible on its own. Whether schemas map, topics exist or a token
-//! is accepted is found out by those who use them. One file for each section; [`rules`] looks across sections;
-//! [`yaml`] is the reader below them and [`key`] the declaration of keys that reader and documentation share.
+//! is accepted is found out by those who use them. One file for each section; `rules` looks across sections;
+//! `yaml` is the reader below them and `key` the declaration of keys that reader and documentation share.
 
 mod audit;
 mod fault;
@@ -30,7 +30,7 @@ use crate::pipeline::{LaneSettings, Rules, Settings};
 
 pub use audit::{Admin, Audit};
 pub use fault::{Fault, FaultKind, Faults, Place};
-pub use feeds::{Constant, Feed, Framing, Late, OnLost, Start};
+pub use feeds::{Choice, Derive, Feed, Framing, OnLost, PrivateAddresses, Start};
 pub use kafka::{Kafka, Property, changelog_topic};
 pub use lanes::{Lane, LaneMode};
 pub use pipeline::Pipeline;
@@ -146,8 +146,9 @@ impl Config {
     /// What the core decides by.
     #[must_use]
     pub fn pipeline_settings(&self) -> Settings {
-        let Pipeline { window, window_keys, span, post_deadline, answer_timeout, late_slack, tick_min, tick_max } =
-            self.pipeline;
+        let Pipeline {
+            window, window_keys, span, post_deadline, answer_timeout, late_slack, tick_min, tick_max, ..
+        } = self.pipeline;
         Settings {
             window,
             window_keys: count(window_keys),

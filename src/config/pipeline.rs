@@ -44,6 +44,12 @@ pub(super) const SPEC: Spec = Spec {
             about: "How long an answer of Pinterest is waited for",
         },
         Key {
+            name: "connect_timeout",
+            form: Form::Duration(Duration::from_millis(10), MINUTE),
+            presence: Presence::Default("3s"),
+            about: "How long a connection to Pinterest may take; a part of `answer_timeout`",
+        },
+        Key {
             name: "late_slack",
             form: Form::Duration(Duration::ZERO, Duration::from_hours(1)),
             presence: Presence::Default("60s"),
@@ -64,6 +70,9 @@ pub(super) const SPEC: Spec = Spec {
     ],
 };
 
+const CONNECT: &str =
+    "else an address that nobody answers at leaves in doubt what was certainly not posted: shorten the first";
+
 /// Window, bounds, deadlines and ticks.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
@@ -72,6 +81,7 @@ pub struct Pipeline {
     pub span: u64,
     pub post_deadline: Duration,
     pub answer_timeout: Duration,
+    pub connect_timeout: Duration,
     pub late_slack: Duration,
     pub tick_min: Duration,
     pub tick_max: Duration,
@@ -83,12 +93,16 @@ pub(super) fn read(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<P
     let span = section.count("span", reading);
     let post_deadline = section.duration("post_deadline", reading);
     let answer_timeout = section.duration("answer_timeout", reading);
+    let connect_timeout = section.duration("connect_timeout", reading);
     let late_slack = section.duration("late_slack", reading);
     let tick_min = section.duration("tick_min", reading);
     let tick_max = section.duration("tick_max", reading);
 
     if let (Some(least), Some(most)) = (&tick_min, &tick_max) {
         rules::at_most(FaultKind::TickOrder, least, most, reading);
+    }
+    if let (Some(connect), Some(answer)) = (&connect_timeout, &answer_timeout) {
+        rules::below(FaultKind::ConnectOverAnswer, connect, answer, CONNECT, reading);
     }
     reading.crossed.answer_timeout.clone_from(&answer_timeout);
 
@@ -98,6 +112,7 @@ pub(super) fn read(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<P
         span: span?.value,
         post_deadline: post_deadline?.value,
         answer_timeout: answer_timeout?.value,
+        connect_timeout: connect_timeout?.value,
         late_slack: late_slack?.value,
         tick_min: tick_min?.value,
         tick_max: tick_max?.value,

@@ -58,15 +58,28 @@ pub(super) fn check(registry: RegistrySection, reading: &mut Reading<'_>) {
 /// `least` <= `most`.
 pub(super) fn at_most(kind: FaultKind, least: &Placed<Duration>, most: &Placed<Duration>, reading: &mut Reading<'_>) {
     if most.value < least.value {
-        let problem = format!(
-            "{} ({}) must be at most {} ({})",
-            least.place.key,
-            show_duration(least.value),
-            most.place.key,
-            show_duration(most.value)
-        );
+        let problem = format!("{} must be at most {}", named(least), named(most));
         reading.fault(kind, written(&[least, most]), problem, "lower the first or raise the second");
     }
+}
+
+/// `less` < `more`; `remedy` says why, and what to do.
+pub(super) fn below(
+    kind: FaultKind,
+    less: &Placed<Duration>,
+    more: &Placed<Duration>,
+    remedy: &str,
+    reading: &mut Reading<'_>,
+) {
+    if more.value <= less.value {
+        let problem = format!("{} must be below {}", named(less), named(more));
+        reading.fault(kind, written(&[less, more]), problem, remedy);
+    }
+}
+
+/// Key and value.
+fn named(value: &Placed<Duration>) -> String {
+    format!("{} ({})", value.place.key, show_duration(value.value))
 }
 
 /// The place to point at: the first value that stands in the file, since a default cannot be mended.
@@ -78,40 +91,33 @@ fn written<'p>(values: &[&'p Placed<Duration>]) -> &'p Place {
 fn spans(crossed: &Crossed, reading: &mut Reading<'_>) {
     let Crossed { answer_timeout, drain_deadline, transaction_timeout, session_timeout, .. } = crossed;
     let Crossed { max_poll_interval, termination_grace, .. } = crossed;
-    let name = |value: &Placed<Duration>| format!("{} ({})", value.place.key, show_duration(value.value));
 
-    if let (Some(answer), Some(drain)) = (answer_timeout, drain_deadline)
-        && drain.value <= answer.value
-    {
-        let problem = format!("{} must be below {}", name(answer), name(drain));
+    if let (Some(answer), Some(drain)) = (answer_timeout, drain_deadline) {
         let remedy = "a partition is let go when its answers are in: shorten the first or lengthen the second";
-        reading.fault(FaultKind::AnswerOverDrain, written(&[answer, drain]), problem, remedy);
+        below(FaultKind::AnswerOverDrain, answer, drain, remedy, reading);
     }
-    if let (Some(transaction), Some(session)) = (transaction_timeout, session_timeout)
-        && session.value <= transaction.value
-    {
-        let problem = format!("{} must be below {}", name(transaction), name(session));
+    if let (Some(transaction), Some(session)) = (transaction_timeout, session_timeout) {
         let remedy =
             "a dead process's transaction ends before its partitions move: shorten the first or lengthen the second";
-        reading.fault(FaultKind::TransactionOverSession, written(&[transaction, session]), problem, remedy);
+        below(FaultKind::TransactionOverSession, transaction, session, remedy, reading);
     }
     if let (Some(session), Some(poll)) = (session_timeout, max_poll_interval) {
         at_most(FaultKind::SessionOverPoll, session, poll, reading);
     }
     let (Some(drain), Some(transaction)) = (drain_deadline, transaction_timeout) else { return };
     let rest = drain.value.saturating_add(transaction.value);
-    let sum = format!("{} + {} = {}", name(drain), name(transaction), show_duration(rest));
+    let sum = format!("{} + {} = {}", named(drain), named(transaction), show_duration(rest));
     if let Some(poll) = max_poll_interval
         && poll.value <= rest.saturating_mul(3)
     {
-        let problem = format!("{sum} must be below a third of {}", name(poll));
+        let problem = format!("{sum} must be below a third of {}", named(poll));
         let remedy = "the consumer waits while a partition drains: shorten these or lengthen the interval";
         reading.fault(FaultKind::DrainOverPoll, written(&[drain, transaction, poll]), problem, remedy);
     }
     if let Some(grace) = termination_grace
         && grace.value <= rest
     {
-        let problem = format!("{sum} must be below {}", name(grace));
+        let problem = format!("{sum} must be below {}", named(grace));
         let remedy = "the last transaction ends before SIGKILL: shorten these, or lengthen the grace here and where the process is run";
         reading.fault(FaultKind::GraceTooShort, written(&[drain, transaction, grace]), problem, remedy);
     }

@@ -101,7 +101,7 @@ fn no_fault_shows_a_secret() {
 fn a_minimal_file_gets_the_documented_defaults() {
     let config = good("good/minimal.yaml");
     assert_eq!(config.kafka.bootstrap, "localhost:9092");
-    assert_eq!(config.kafka.transactional_id(), "pinrelay.pinrelay-0");
+    assert_eq!(config.kafka.identity(), "pinrelay.pinrelay-0");
     assert_eq!(config.kafka.session_timeout, Duration::from_secs(45));
     assert_eq!(config.kafka.drain_deadline, Duration::from_secs(15));
     assert!(config.registry.is_none() && config.admin.is_none());
@@ -110,7 +110,12 @@ fn a_minimal_file_gets_the_documented_defaults() {
     assert_eq!(lane.base_url, "https://api.pinterest.com/v5");
     assert_eq!(lane.token.value.expose(), "pina_test_file");
     let [feed] = config.feeds.as_slice() else { panic!("one feed") };
-    assert_eq!((feed.start, feed.in_doubt, feed.on_lost, feed.late), (Start::Earliest, None, OnLost::Halt, Late::Send));
+    assert_eq!(
+        (feed.start, feed.in_doubt, feed.on_lost, feed.late),
+        (Start::Earliest, None, OnLost::Halt, Choice::Send)
+    );
+    assert_eq!(feed.missing_consent, Choice::Send);
+    assert_eq!((feed.private_addresses, feed.derive), (PrivateAddresses::Drop, Derive::Missing));
     assert_eq!(feed.framing, Framing::SingleObject { writer_schemas: vec![feed.schema.clone()] });
 
     let settings = config.pipeline_settings();
@@ -154,17 +159,12 @@ fn a_full_file_is_read_key_by_key() {
     assert_eq!(order.framing, Framing::Confluent);
     assert_eq!(order.start, Start::At(UnixMillis(1_772_323_200_000)));
     assert_eq!(order.in_doubt, Some(InDoubtPolicy::Resend));
-    assert_eq!((order.on_lost, order.late), (OnLost::Continue, Late::Skip));
+    assert_eq!((order.on_lost, order.late), (OnLost::Continue, Choice::Skip));
+    assert_eq!(order.missing_consent, Choice::Skip);
+    assert_eq!((order.private_addresses, order.derive), (PrivateAddresses::Keep, Derive::Nothing));
     assert_eq!(order.phone_region.as_deref(), Some("DE"));
-    let constants: Vec<_> = order.constants.iter().map(|(target, value)| (target.as_str(), value)).collect();
-    assert_eq!(
-        constants,
-        [
-            ("custom_data.num_items", &Constant::Integer(1)),
-            ("event_name", &Constant::Text("checkout".to_owned())),
-            ("opt_out", &Constant::Boolean(false)),
-        ]
-    );
+    let constants: Vec<_> = order.constants.iter().map(|(target, value)| (target.as_str(), value.as_str())).collect();
+    assert_eq!(constants, [("custom_data.num_items", "1"), ("event_name", "checkout"), ("opt_out", "false"),]);
     assert_eq!((in_store.start, in_store.in_doubt), (Start::Latest, Some(InDoubtPolicy::Hold)));
     assert!(matches!(&in_store.framing, Framing::SingleObject { writer_schemas } if writer_schemas.len() == 2));
 

@@ -1,6 +1,11 @@
 //! `pinrelay demo`: the whole job with nothing installed, checked against what the generator knows.
 
+mod avro;
+mod dice;
+mod people;
+pub mod records;
 pub mod report;
+pub mod scenario;
 
 use super::exit::{Exit, Failure};
 
