@@ -33,11 +33,12 @@ pub(crate) struct Chances {
 
 impl Chances {
     pub(crate) fn new(kind: Kind, random: &mut Random) -> Self {
-        let calm = Self { marker_lag: random.pick(&[0, 100, 500]), throttled: random.pick(&[0, 50, 300]), ..Self::default() };
+        let calm = Self { throttled: random.pick(&[0, 50, 300]), ..Self::default() };
         if kind == Kind::Calm {
             return calm;
         }
         Self {
+            marker_lag: random.pick(&[0, 100, 500]),
             crash: random.pick(&[0, 0, 3, 12]),
             pause: random.pick(&[0, 3, 12, 12]),
             end_request_lost: random.pick(&[0, 30, 100]),

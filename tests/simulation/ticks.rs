@@ -324,15 +324,9 @@ impl World {
 
     /// The end is certain.
     fn ended(&mut self, slot: usize, committed: bool) {
-        let drops = self.is(Variant::AbortDropsOutcomes);
         let keeps_producer = self.is(Variant::NoNewProducer);
-        let Some(mut job) = self.processes[slot].job.take() else { return };
+        let Some(job) = self.processes[slot].job.take() else { return };
         let id = job.transaction.id;
-        if drops {
-            for part in &mut job.transaction.parts {
-                part.rows.clear();
-            }
-        }
         if job.indefinite && !keeps_producer && self.processes[slot].producer.epoch.is_some() {
             self.renew_producer(slot);
         }

@@ -43,8 +43,6 @@ variants! {
     TimeOutIsAborted: "T5", FM;
     /// The producer lives on after a commit that timed out.
     NoNewProducer: "T5", FM;
-    /// What was settled is forgotten when its transaction is aborted.
-    AbortDropsOutcomes: "T6", FM;
     /// The revocation callback does not wait.
     ReleasesAtOnce: "P2", C;
     UnstableOffset: "P3", FM;

@@ -108,10 +108,14 @@ impl Group {
         if let Some(former) = former
             && let Some(old) = self.members.remove(&former)
         {
-            let silent = self.state == State::Stable && claims.is_empty() && random.chance(600);
-            for (partition, holder) in self.holders.iter_mut().enumerate() {
+            // A revocation under way would be forgotten by a silent return, and its partition belong to nobody.
+            let leaving = self.holders.iter().enumerate().any(|(partition, holder)| {
+                *holder == Some(former) && !old.assignment.contains(&partition)
+            });
+            let silent = self.state == State::Stable && claims.is_empty() && !leaving && random.chance(600);
+            for holder in &mut self.holders {
                 if *holder == Some(former) {
-                    *holder = (silent && old.assignment.contains(&partition)).then_some(member);
+                    *holder = silent.then_some(member);
                 }
             }
             if silent {
