@@ -14,7 +14,8 @@ pub enum InDoubtPolicy {
 }
 
 /// What is known of a key in the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyState {
     Delivered,
     InDoubt,

@@ -6,7 +6,8 @@ use super::reason::Reason;
 use super::text::ForeignText;
 
 /// The eight ends that a record can come to; the audit row's `outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
     /// Pinterest answered `processed`. It never means "counted".
     Delivered,

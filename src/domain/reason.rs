@@ -112,7 +112,7 @@ reasons! {
         "look for its event id in Pinterest's reports";
 
     DeletedBeforeRead, "deleted_before_read", Lost,
-        "Kafka deleted the records from this offset up to `offset_end` before they were read",
+        "Kafka deleted the records from this offset up to `source_offset_end` before they were read",
         "lengthen the topic's retention; restore the range from another source";
 }
 

@@ -22,7 +22,7 @@ impl BootTime {
 }
 
 /// Milliseconds since 1970-01-01 UTC by the machine's wall clock; may jump.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {

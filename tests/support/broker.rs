@@ -1,0 +1,142 @@
+//! One broker: started, taken away, brought back, cleared up.
+
+use std::mem::ManuallyDrop;
+use std::net::TcpListener;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use testcontainers::bollard::models::PortBinding;
+use testcontainers::core::error::Result as ContainerResult;
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, ImageExt};
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use super::image::KafkaImage;
+use super::reaper::Reaper;
+
+/// A start takes 3 s; the rest is for a machine that is busy with other things.
+const START_DEADLINE: Duration = Duration::from_mins(2);
+
+/// Talks to the container engine for all tests: each test has a runtime of its own, and a connection that one of them
+/// opened would end with it.
+static ENGINE: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("the system grants a few threads"));
+
+static SHARED: OnceCell<Broker> = OnceCell::const_new();
+
+/// One Apache Kafka in a container, at one address for as long as it lives, stopped or not.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    container: Container,
+    reaper: Reaper,
+    port: u16,
+}
+
+/// The reaper removes the container and keeps its log, in any case; were this dropped, it would remove it first.
+type Container = Arc<ManuallyDrop<ContainerAsync<KafkaImage>>>;
+
+impl Broker {
+    /// The broker that all tests of this binary share. Each brings topics, groups and transactional ids of its own, and
+    /// none takes this broker away from the others.
+    pub(crate) async fn shared() -> &'static Self {
+        let broker = SHARED.get_or_init(Self::start).await;
+        // The test runner shows this for failed tests only.
+        println!("the broker's log, once the tests have ended: {}", broker.reaper.log().display());
+        broker
+    }
+
+    /// A broker for one test alone, which may take it away. Gone when it is dropped.
+    pub(crate) async fn start() -> Self {
+        let port = free_port();
+        let name = format!("{}-{port}", KafkaImage::NAME);
+        let reaper = Reaper::watch(&name);
+        let container = on_engine(async move {
+            let image = KafkaImage::new(port);
+            let request = image
+                .with_container_name(&name)
+                .with_mapped_port(port, image.port())
+                .with_host_config_modifier(move |host| {
+                    // Reachable from this machine alone: the broker asks nobody who they are.
+                    let binding =
+                        PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(port.to_string()) };
+                    host.port_bindings = Some([(format!("{port}/tcp"), Some(vec![binding]))].into());
+                })
+                .with_startup_timeout(START_DEADLINE);
+            ContainerResult::Ok(Arc::new(ManuallyDrop::new(request.start().await?)))
+        })
+        .await
+        .unwrap_or_else(|error| {
+            panic!("no broker (run scripts/kafka-image for its image; its log: {}): {error}", reaper.log().display())
+        });
+        Self { container, reaper, port }
+    }
+
+    /// `host:port`, the same for the life of this broker.
+    pub(crate) fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The beginning of any client's configuration.
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.bootstrap()).set("log.connection.close", "false");
+        config
+    }
+
+    /// Freezes the broker: connections stay open and nothing answers, as in a network that swallows packets.
+    pub(crate) async fn pause(&self) {
+        self.on_container(|container| async move { container.pause().await }).await;
+    }
+
+    /// Undoes [`Self::pause`].
+    pub(crate) async fn unpause(&self) {
+        self.on_container(|container| async move { container.unpause().await }).await;
+        self.answers().await;
+    }
+
+    /// Kills the broker with SIGKILL: connections break and new ones are refused.
+    pub(crate) async fn kill(&self) {
+        self.on_container(|container| async move { container.stop_with_timeout(Some(0)).await }).await;
+    }
+
+    /// Starts it again after [`Self::kill`], on the same data and the same port.
+    pub(crate) async fn restart(&self) {
+        self.on_container(|container| async move { container.start().await }).await;
+        self.answers().await;
+    }
+
+    async fn on_container<F, Fut>(&self, act: F)
+    where
+        F: FnOnce(Container) -> Fut,
+        Fut: Future<Output = ContainerResult<()>> + Send + 'static,
+    {
+        on_engine(act(Arc::clone(&self.container))).await.expect("the container engine does as it is told");
+    }
+
+    /// Returns when the broker answers; librdkafka itself tries until it does.
+    async fn answers(&self) {
+        let config = self.client();
+        let asked = tokio::task::spawn_blocking(move || {
+            let client: BaseConsumer = config.create().expect("a valid configuration");
+            client.fetch_metadata(None, START_DEADLINE).map(drop)
+        });
+        asked.await.expect("asking does not panic").expect("the broker answers");
+    }
+}
+
+async fn on_engine<T: Send + 'static>(act: impl Future<Output = T> + Send + 'static) -> T {
+    ENGINE.spawn(act).await.expect("the request to the container engine does not panic")
+}
+
+/// A port that nobody listens on, from below the range that the system gives to outgoing connections: a client that
+/// looks for a stopped broker could otherwise be given the broker's own port, and connect to itself.
+fn free_port() -> u16 {
+    loop {
+        let port = rand::random_range(20_000..32_000);
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the tests stand on: a real Apache Kafka in a container, and ways to fill and read its topics.
+//!
+//! A test binary uses it by `#[path = "../support/mod.rs"] mod support;`. The image comes from `scripts/kafka-image`.
+
+#![allow(dead_code, reason = "each test binary uses a part of this")]
+
+mod broker;
+mod image;
+mod reaper;
+mod topics;
+
+pub(crate) use broker::Broker;
+pub(crate) use topics::Input;
