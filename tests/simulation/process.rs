@@ -120,7 +120,7 @@ impl World {
         let seed = self.random.next();
         let mut process = Process::down();
         process.life = self.lives;
-        process.core = Some(Pipeline::new(self.settings(), seed));
+        process.core = Some(Pipeline::new(self.scenario.settings.clone(), seed));
         process.boot = self.random.below(1_000_000);
         process.skew = i64::try_from(self.random.below(100)).expect("small") - 50;
         process.plan = self.random.index(2);

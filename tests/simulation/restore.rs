@@ -52,7 +52,7 @@ impl World {
 
     /// Returns whether the watermark has been reached.
     fn read_changelog(&mut self, slot: usize, partition: usize, epoch: Epoch) -> bool {
-        let settings = self.settings();
+        let settings = self.scenario.settings.clone();
         let clamp = self.is(Variant::ReadsFromEnd);
         let early = self.is(Variant::ReadsFromEarlyOffset);
         let Some(Held { stage: Stage::Restoring(restoring), .. }) = self.processes[slot].held.get_mut(&partition) else {

@@ -1,9 +1,9 @@
 //! Negative controls: one rule of the protocol changed, in the shell or in the core. The checker must catch each.
 
-use pinrelay::pipeline::Settings;
+#[cfg(feature = "broken-rules")]
+use pinrelay::pipeline::{Rule, Rules};
 
-use crate::scenario::Kind;
-use crate::world::World;
+use crate::scenario::{Kind, Scenario};
 
 macro_rules! variants {
     ($($(#[doc = $doc:literal])* $name:ident: $rule:literal, $kinds:expr;)*) => {
@@ -66,8 +66,66 @@ variants! {
     WatermarkFirst: "P3", FM;
 }
 
-impl World {
-    pub(crate) fn settings(&self) -> Settings {
-        self.scenario.settings.clone()
+/// A negative control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    Nothing,
+    Shell(Variant),
+    #[cfg(feature = "broken-rules")]
+    Core(Rule),
+}
+
+impl Broken {
+    /// Every control that this build can run.
+    pub(crate) fn all() -> Vec<Self> {
+        let shell = Variant::ALL.iter().map(|variant| Self::Shell(*variant));
+        #[cfg(feature = "broken-rules")]
+        let shell = shell.chain(Rule::ALL.iter().map(|rule| Self::Core(*rule)));
+        shell.collect()
+    }
+
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Nothing => "nothing".to_owned(),
+            Self::Shell(variant) => format!("{} {variant:?}", variant.rule()),
+            #[cfg(feature = "broken-rules")]
+            Self::Core(rule) => format!("core {rule:?}"),
+        }
+    }
+
+    pub(crate) const fn variant(self) -> Option<Variant> {
+        match self {
+            Self::Shell(variant) => Some(variant),
+            Self::Nothing => None,
+            #[cfg(feature = "broken-rules")]
+            Self::Core(_) => None,
+        }
+    }
+
+    /// Whether it is known to do no harm by itself, and why.
+    pub(crate) const fn harmless(self) -> Option<&'static str> {
+        match self {
+            Self::Shell(Variant::WatermarkFirst) => Some("T3's flush guards the order of P3"),
+            Self::Shell(_) | Self::Nothing => None,
+            #[cfg(feature = "broken-rules")]
+            Self::Core(_) => None,
+        }
+    }
+
+    pub(crate) fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::Nothing => &Kind::ALL,
+            Self::Shell(variant) => variant.kinds(),
+            #[cfg(feature = "broken-rules")]
+            Self::Core(_) => &Kind::ALL,
+        }
+    }
+
+    #[cfg_attr(not(feature = "broken-rules"), expect(unused_variables, reason = "without the feature all rules hold"))]
+    pub(crate) fn apply(self, scenario: &mut Scenario) {
+        #[cfg(feature = "broken-rules")]
+        if let Self::Core(rule) = self {
+            scenario.settings.rules = Rules::without(rule);
+        }
     }
 }
