@@ -1,0 +1,92 @@
+//! What goes wrong: how often, and when.
+
+use crate::random::Random;
+use crate::scenario::{Kind, Time};
+
+/// How often something goes wrong, in a thousand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Chances {
+    /// The process dies before an effect.
+    pub(crate) crash: u64,
+    /// The process is stopped before an effect (SIGSTOP).
+    pub(crate) pause: u64,
+    pub(crate) end_request_lost: u64,
+    pub(crate) end_answer_lost: u64,
+    /// A copy of a repeated request arrives much later.
+    pub(crate) end_delayed: u64,
+    /// A local fatal error after commit was called.
+    pub(crate) fatal_after_commit: u64,
+    pub(crate) offsets_lost: u64,
+    /// Markers come long after the decision.
+    pub(crate) marker_lag: u64,
+    pub(crate) ambiguous: u64,
+    pub(crate) answer_lost: u64,
+    /// Taken after the client's time-out.
+    pub(crate) late: u64,
+    pub(crate) throttled: u64,
+    pub(crate) not_taken: u64,
+    /// 413.
+    pub(crate) too_large: u64,
+    /// An event that was taken before is answered by `failed`.
+    pub(crate) refuses_taken: u64,
+}
+
+impl Chances {
+    pub(crate) fn new(kind: Kind, random: &mut Random) -> Self {
+        let calm = Self { throttled: random.pick(&[0, 50, 300]), ..Self::default() };
+        if kind == Kind::Calm {
+            return calm;
+        }
+        Self {
+            marker_lag: random.pick(&[0, 100, 500]),
+            crash: random.pick(&[0, 0, 3, 12]),
+            pause: random.pick(&[0, 3, 12, 12]),
+            end_request_lost: random.pick(&[0, 30, 100]),
+            end_answer_lost: random.pick(&[0, 30, 100]),
+            end_delayed: random.pick(&[0, 300]),
+            fatal_after_commit: random.pick(&[0, 20, 60]),
+            offsets_lost: random.pick(&[0, 20]),
+            ambiguous: random.pick(&[0, 30, 150]),
+            answer_lost: random.pick(&[0, 30, 100]),
+            late: random.pick(&[0, 30, 100]),
+            not_taken: random.pick(&[0, 0, 60]),
+            too_large: random.pick(&[0, 0, 50]),
+            refuses_taken: random.pick(&[0, 300, 600]),
+            ..calm
+        }
+    }
+}
+
+/// Something that happens to the world at a planned time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// The group rebalances for no reason of its members.
+    Rebalance,
+    /// SIGTERM; the process comes back later.
+    Terminate(usize),
+    /// SIGKILL; the process comes back later.
+    Kill(usize),
+    /// SIGSTOP for so long.
+    Stop(usize, Time),
+    /// The group throws the member out although it lives.
+    Evict(usize),
+    /// Pinterest is away for so long.
+    Outage(Time),
+}
+
+pub(crate) fn planned(kind: Kind, random: &mut Random, processes: usize, quiet: Time) -> Vec<(Time, Fault)> {
+    let mut faults = Vec::new();
+    for _ in 0..random.below(6) {
+        let slot = random.index(processes);
+        let fault = match (kind == Kind::Calm, random.below(10)) {
+            (_, 0..3) => Fault::Rebalance,
+            (true, _) | (_, 3) => Fault::Terminate(slot),
+            (_, 4 | 5) => Fault::Kill(slot),
+            (_, 6 | 7) => Fault::Stop(slot, random.pick(&[100, 700, 2500, 4000])),
+            (_, 8) => Fault::Evict(slot),
+            (_, _) => Fault::Outage(random.between(200, 2500)),
+        };
+        faults.push((50 + random.below(quiet - 50), fault));
+    }
+    faults
+}

@@ -1,0 +1,149 @@
+//! The accounting protocol against a world that goes wrong: Kafka, Pinterest, several processes, one seed.
+//!
+//! No thread, no clock, no socket. Each world is a seed; a failure names it, and
+//! `SIMULATION_KIND=F SIMULATION_SEED=17 cargo test --test simulation one_world -- --nocapture` prints what happened.
+
+#[cfg(test)]
+mod checker;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod kafka;
+#[cfg(test)]
+mod pinterest;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod restore;
+#[cfg(test)]
+mod scenario;
+#[cfg(test)]
+mod ticks;
+#[cfg(test)]
+mod trace;
+#[cfg(test)]
+mod variants;
+#[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod worlds {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use crate::checker::{Law, Violation};
+    use crate::scenario::{Kind, Scenario};
+    use crate::trace::Trace;
+    use crate::variants::Broken;
+    use crate::world::{Report, World};
+
+    /// Worlds of each kind in a plain run; `SIMULATION_WORLDS` asks for others.
+    const WORLDS: u64 = 2000;
+    /// Most worlds in which a negative control is looked for.
+    const CONTROL_WORLDS: u64 = 6000;
+
+    #[expect(clippy::disallowed_methods, reason = "a person who replays a seed has no configuration file")]
+    fn from_environment(name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn number(name: &str) -> Option<u64> {
+        from_environment(name)?.parse().ok()
+    }
+
+    /// A panic is a violation too, and has a seed like any other.
+    fn run(kind: Kind, seed: u64, broken: Broken, trace: Trace) -> Report {
+        let world = AssertUnwindSafe(|| {
+            let mut scenario = Scenario::new(kind, seed);
+            broken.apply(&mut scenario);
+            World::new(scenario, broken.variant(), trace).run()
+        });
+        catch_unwind(world).unwrap_or_else(|_| Report {
+            violation: Some(Violation { law: Law::Contract, what: "panicked".to_owned(), at: 0 }),
+            in_doubt: 0,
+            events: 0,
+            ended: 0,
+        })
+    }
+
+    fn holds(kind: Kind) {
+        let (mut events, mut in_doubt) = (0, 0);
+        let mut failures = Vec::new();
+        let worlds = number("SIMULATION_WORLDS").unwrap_or(WORLDS);
+        let first = number("SIMULATION_FIRST").unwrap_or(0);
+        for seed in first..first + worlds {
+            let report = run(kind, seed, Broken::Nothing, Trace::Silent);
+            events += report.events;
+            in_doubt += report.in_doubt;
+            if let Some(violation) = report.violation {
+                failures.push(format!("SIMULATION_KIND={} SIMULATION_SEED={seed}: {violation:?}", kind.letter()));
+            }
+        }
+        println!("{kind:?}: {worlds} worlds, {events} events, {in_doubt} rows in doubt");
+        failures.truncate(20);
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+
+    #[test]
+    fn with_all_faults_every_record_has_one_row_and_no_event_is_repeated_without_a_mark() {
+        holds(Kind::Faults);
+    }
+
+    #[test]
+    fn in_a_calm_world_nothing_is_in_doubt_and_every_event_is_sent_once() {
+        holds(Kind::Calm);
+    }
+
+    #[test]
+    fn with_a_policy_for_each_event_the_stricter_of_two_decides() {
+        holds(Kind::Mixed);
+    }
+
+    #[test]
+    fn records_that_compaction_takes_away_are_accounted_for_if_they_were_sent() {
+        holds(Kind::Compaction);
+    }
+
+    /// With `SIMULATION_SHARES` every control runs in so many worlds of each of its kinds, and the share of those in
+    /// which it was caught is printed; else each runs until it is caught.
+    #[test]
+    fn every_broken_rule_is_caught() {
+        let shares = number("SIMULATION_SHARES");
+        let mut survivors = Vec::new();
+        for broken in Broken::all() {
+            let mut line = format!("{:32}", broken.name());
+            let mut caught = 0;
+            for kind in broken.kinds() {
+                let worlds = shares.unwrap_or(CONTROL_WORLDS);
+                let violations = (0..worlds).filter(|seed| run(*kind, *seed, broken, Trace::Silent).violation.is_some());
+                let here = if shares.is_some() { violations.count() } else { violations.take(1).count() };
+                caught += here;
+                line += &format!(" {}:{here:5}", kind.letter());
+                if shares.is_none() && 0 < here {
+                    break;
+                }
+            }
+            println!("{line}  {}", broken.harmless().unwrap_or_default());
+            if (caught == 0) == broken.harmless().is_none() {
+                survivors.push(broken.name());
+            }
+        }
+        assert!(survivors.is_empty(), "neither caught nor harmless as said: {survivors:?}");
+    }
+
+    #[test]
+    fn one_world_is_told_when_its_seed_is_asked_for() {
+        let letter = from_environment("SIMULATION_KIND").unwrap_or_default();
+        let kind = Kind::ALL.into_iter().find(|kind| letter.starts_with(kind.letter())).unwrap_or(Kind::Faults);
+        let broken = from_environment("SIMULATION_BROKEN")
+            .and_then(|name| Broken::all().into_iter().find(|broken| broken.name().ends_with(&name)))
+            .unwrap_or(Broken::Nothing);
+        if let Some(seed) = number("SIMULATION_SEED") {
+            let report = run(kind, seed, broken, Trace::Printed);
+            println!("{report:?}");
+        }
+    }
+}

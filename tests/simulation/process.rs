@@ -1,0 +1,413 @@
+//! A process: the core and a shell around it that does what the real shell must do.
+//!
+//! This file holds what a process is, how its effects are performed, and how it dies; `client` is its consumer,
+//! `ticks` its producer, `restore` its way back from the changelog.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use pinrelay::domain::{Answer, Answered, BatchId, BootTime, Epoch, Now, UnixMillis};
+use pinrelay::pipeline::{Batch, Effect, Input, Pipeline};
+
+use crate::checker::{Attempt, Law};
+use crate::client::Client;
+use crate::pinterest::{Fate, Posted, answered};
+use crate::restore::Restoring;
+use crate::scenario::{ANSWER_TIMEOUT, DRAIN_DEADLINE, EventSpec, Time, WALL, index_of, partition_id};
+use crate::ticks::{Job, Producer, Produced};
+use crate::trace;
+use crate::variants::Variant;
+use crate::world::{Event, Own, World};
+
+/// What comes back to a process.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Tick { job: u64, produced: Produced },
+    Post { batch: BatchId, answered: Answered },
+}
+
+/// A partition that the process holds.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) epoch: Epoch,
+    /// The member id when it was assigned (T4).
+    pub(crate) member: Option<u64>,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// Until the core asks for a restore.
+    Assigned,
+    Restoring(Box<Restoring>),
+    Reading { position: i64 },
+    /// Revoked: read no further.
+    Closing,
+}
+
+/// A post on its way.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) slot: usize,
+    pub(crate) life: u64,
+    pub(crate) batch: BatchId,
+    pub(crate) events: Vec<Posted>,
+    pub(crate) fate: Fate,
+    pub(crate) back: Option<Time>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    /// Counts restarts over the whole world; the process's uuid in stamps.
+    pub(crate) life: u64,
+    /// Nothing while the process is down.
+    pub(crate) core: Option<Pipeline>,
+    pub(crate) stopped_until: Time,
+    pub(crate) client: Client,
+    pub(crate) held: BTreeMap<usize, Held>,
+    /// What the revocation callback waits for (P2).
+    pub(crate) revoking: Option<BTreeSet<usize>>,
+    pub(crate) draining: bool,
+    pub(crate) producer: Producer,
+    pub(crate) job: Option<Job>,
+    /// Which mapping it was started with.
+    pub(crate) plan: usize,
+    effects: VecDeque<Effect>,
+    /// Posts without an answer, with their place in the world's list.
+    posts: BTreeMap<BatchId, usize>,
+    wake_at: Option<Time>,
+    boot: u64,
+    skew: i64,
+    /// By when the partitions that were asked back must be released.
+    due: BTreeMap<usize, Time>,
+}
+
+/// How much later than the drain deadline a release may come.
+const GRACE: Time = 150;
+
+impl Process {
+    pub(crate) fn down() -> Self {
+        Self {
+            life: 0,
+            core: None,
+            stopped_until: 0,
+            client: Client::default(),
+            held: BTreeMap::new(),
+            revoking: None,
+            draining: false,
+            producer: Producer::default(),
+            job: None,
+            plan: 0,
+            effects: VecDeque::new(),
+            posts: BTreeMap::new(),
+            wake_at: None,
+            boot: 0,
+            skew: 0,
+            due: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn owns(&self, partition: usize, epoch: Epoch) -> bool {
+        self.held.get(&partition).is_some_and(|held| held.epoch == epoch)
+    }
+}
+
+impl World {
+    pub(crate) fn start(&mut self, slot: usize) {
+        if self.processes[slot].core.is_some() {
+            return;
+        }
+        self.lives += 1;
+        let seed = self.random.next();
+        let mut process = Process::down();
+        process.life = self.lives;
+        process.core = Some(Pipeline::new(self.scenario.settings.clone(), seed));
+        process.boot = self.random.below(1_000_000);
+        process.skew = i64::try_from(self.random.below(100)).expect("small") - 50;
+        process.plan = self.random.index(2);
+        process.client.polled = self.now;
+        self.processes[slot] = process;
+        self.trace.say(self.now, || format!("process {slot} starts as life {}", self.lives));
+        self.renew_producer(slot);
+        self.own(slot, 1, Own::Client);
+        self.own(slot, 2, Own::Poll);
+    }
+
+    pub(crate) fn kill(&mut self, slot: usize) {
+        if self.processes[slot].core.is_none() {
+            return;
+        }
+        self.trace.say(self.now, || format!("process {slot} dies"));
+        self.processes[slot] = Process { life: self.processes[slot].life, ..Process::down() };
+        let delay = self.random.pick(&[30, 300, 1500, 2500]);
+        self.after(delay, Event::Start(slot));
+    }
+
+    pub(crate) fn stop(&mut self, slot: usize, duration: Time) {
+        let until = self.now + duration;
+        let process = &mut self.processes[slot];
+        process.stopped_until = process.stopped_until.max(until);
+        for due in process.due.values_mut() {
+            *due = (*due).max(until + GRACE);
+        }
+        self.trace.say(self.now, || format!("process {slot} is stopped until {until}"));
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&mut self, slot: usize) {
+        if self.processes[slot].core.is_none() || self.processes[slot].draining {
+            return;
+        }
+        let life = self.processes[slot].life;
+        if self.now < self.processes[slot].stopped_until {
+            return;
+        }
+        let due = self.now + DRAIN_DEADLINE + GRACE;
+        let process = &mut self.processes[slot];
+        process.draining = true;
+        for (partition, held) in &mut process.held {
+            held.stage = Stage::Closing;
+            process.due.entry(*partition).or_insert(due);
+        }
+        self.step(slot, Input::Drain);
+        if self.processes[slot].life == life {
+            self.leave_when_empty(slot);
+        }
+    }
+
+    /// After a drain: leave the group and end.
+    fn leave_when_empty(&mut self, slot: usize) {
+        let process = &self.processes[slot];
+        let Some(core) = &process.core else { return };
+        if !process.draining || !process.held.is_empty() || !process.effects.is_empty() || process.job.is_some() {
+            return;
+        }
+        if !core.is_empty() {
+            self.checker.blame(self.now, Law::G6, format!("process {slot} holds nothing and its core is not empty"));
+        }
+        if let Some(member) = process.client.member {
+            self.kafka.group.leave(member, self.now);
+        }
+        self.kill(slot);
+    }
+
+    pub(crate) fn clocks(&self, slot: usize) -> Now {
+        let process = &self.processes[slot];
+        let now = i64::try_from(self.now).expect("worlds are short");
+        Now { boot: BootTime(process.boot + self.now), wall: UnixMillis(WALL + now + process.skew) }
+    }
+
+    /// One input into the core, and its effects.
+    pub(crate) fn step(&mut self, slot: usize, input: Input) {
+        let now = self.clocks(slot);
+        self.trace.say(self.now, || format!("  process {slot} {}", trace::input(&input)));
+        let process = &mut self.processes[slot];
+        let Some(core) = &mut process.core else { return };
+        let mut effects = Vec::new();
+        core.step(now, input, &mut effects);
+        let wakeup = core.next_wakeup();
+        process.effects.extend(effects);
+        self.run_effects(slot);
+        let Some(wakeup) = wakeup else { return };
+        let process = &mut self.processes[slot];
+        // A wakeup that is already due and changes nothing would hold the world's clock still.
+        let at = wakeup.0.saturating_sub(process.boot).max(self.now + 1);
+        if process.core.is_some() && process.wake_at.is_none_or(|planned| at < planned || planned <= self.now) {
+            process.wake_at = Some(at);
+            let delay = at - self.now;
+            self.own(slot, delay, Own::Woke);
+        }
+    }
+
+    pub(crate) fn inside(&mut self, slot: usize, what: Own) {
+        match what {
+            Own::Client => self.client(slot),
+            Own::Poll => {
+                self.overdue(slot);
+                self.poll(slot);
+            }
+            Own::Woke => {
+                if self.processes[slot].wake_at.is_some_and(|planned| planned <= self.now) {
+                    self.processes[slot].wake_at = None;
+                    self.step(slot, Input::Woke);
+                }
+            }
+            Own::Resume => self.run_effects(slot),
+            Own::Restore { partition, epoch } => self.restore(slot, partition, epoch),
+            Own::PostTimeout(batch) => {
+                if self.processes[slot].posts.remove(&batch).is_some() {
+                    let answered = answered(Answer::Ambiguous, self.clocks(slot).wall);
+                    self.step(slot, Input::Posted { batch, answered });
+                }
+            }
+            Own::Reply(Reply::Post { batch, answered }) => {
+                if let Some(post) = self.processes[slot].posts.remove(&batch) {
+                    if answered.answer != Answer::Ambiguous {
+                        for event in &self.posts[post].events {
+                            self.checker.attempts[event.attempt].unsure = false;
+                        }
+                    }
+                    self.step(slot, Input::Posted { batch, answered });
+                }
+            }
+            Own::Reply(Reply::Tick { job, produced }) => self.produced(slot, job, produced),
+        }
+        self.leave_when_empty(slot);
+    }
+
+    /// Performs what the core asked for; a crash or a stop may come before each effect.
+    fn run_effects(&mut self, slot: usize) {
+        loop {
+            if self.now < self.processes[slot].stopped_until || self.processes[slot].effects.is_empty() {
+                return;
+            }
+            if self.strikes(self.scenario.chances.crash) {
+                return self.kill(slot);
+            }
+            if self.strikes(self.scenario.chances.pause) {
+                let duration = self.random.pick(&[5, 30, 100, 700, 2500]);
+                self.stop(slot, duration);
+                return self.own(slot, duration, Own::Resume);
+            }
+            let Some(effect) = self.processes[slot].effects.pop_front() else { return };
+            self.perform(slot, effect);
+        }
+    }
+
+    fn perform(&mut self, slot: usize, effect: Effect) {
+        self.trace.say(self.now, || format!("  process {slot} {}", trace::effect(&effect)));
+        match effect {
+            Effect::Restore { partition, epoch } => {
+                let partition = index_of(partition);
+                if let Some(held) = self.processes[slot].held.get_mut(&partition) {
+                    held.epoch = epoch;
+                    held.stage = Stage::Restoring(Box::default());
+                    self.own(slot, 1, Own::Restore { partition, epoch });
+                }
+            }
+            Effect::Post(batch) => self.post(slot, batch),
+            Effect::Commit(transaction) => self.commit(slot, transaction),
+            Effect::Resolve(id) => self.resolve(slot, id),
+            Effect::Release { partition, epoch } => {
+                let partition = index_of(partition);
+                let process = &mut self.processes[slot];
+                if process.owns(partition, epoch) {
+                    process.held.remove(&partition);
+                    process.due.remove(&partition);
+                    self.callback_returns(slot, &[partition]);
+                }
+            }
+        }
+    }
+
+    fn post(&mut self, slot: usize, batch: Batch) {
+        if batch.bodies.is_empty() {
+            return self.checker.blame(self.now, Law::Contract, format!("batch {} is empty", batch.id.0));
+        }
+        let course = self.course();
+        let mut events = Vec::new();
+        for body in &batch.bodies {
+            let (partition, offset, key) = read_body(body);
+            let specs = &self.scenario.records[partition];
+            let spec = &specs[specs.binary_search_by_key(&offset, |spec| spec.offset).expect("bodies are made of records")];
+            let former = self.checker.attempts.iter().find(|a| a.partition == partition && a.offset == offset);
+            // The policy is settled when a record is claimed; a later mapping does not change it.
+            let mapped = spec.plans[self.processes[slot].plan].map(|event| event.policy);
+            let policy = former.map(|attempt| attempt.policy).or(mapped).expect("posted records map to events");
+            let attempt = self.checker.attempts.len();
+            events.push(Posted { partition, offset, nature: spec.nature, attempt });
+            self.checker.attempts.push(Attempt {
+                partition,
+                offset,
+                key: EventSpec { key, policy }.event_key(),
+                policy,
+                start: self.now,
+                taken: None,
+                unsure: true,
+            });
+        }
+        let post = self.posts.len();
+        let Process { life, .. } = self.processes[slot];
+        if let Some(arrives) = course.arrives {
+            self.after(arrives - self.now, Event::Pinterest { post });
+        }
+        self.posts.push(Post { slot, life, batch: batch.id, events, fate: course.fate, back: course.back });
+        if self.processes[slot].posts.insert(batch.id, post).is_some() {
+            self.checker.blame(self.now, Law::Contract, format!("batch {} is posted while it is under way", batch.id.0));
+        }
+        self.own(slot, ANSWER_TIMEOUT, Own::PostTimeout(batch.id));
+    }
+
+    fn course(&mut self) -> crate::pinterest::Course {
+        let calm = crate::faults::Chances::default();
+        let chances = if self.troubled { &self.scenario.chances } else { &calm };
+        self.pinterest.course(self.now, chances, &mut self.random)
+    }
+
+    pub(crate) fn receive_post(&mut self, number: usize) {
+        let calm = crate::faults::Chances::default();
+        let chances = if self.troubled { self.scenario.chances } else { calm };
+        let post = &self.posts[number];
+        let (slot, life, batch, fate, back) = (post.slot, post.life, post.batch, post.fate, post.back);
+        let (taken, answer) = self.pinterest.receive(fate, &post.events, &chances, &mut self.random);
+        for attempt in taken {
+            self.checker.attempts[attempt].taken = Some(self.now);
+        }
+        self.trace.say(self.now, || format!("pinterest: batch {} of life {life}: {answer:?}", batch.0));
+        // The client of the variant repeats on its own what went wrong, as HTTP clients like to.
+        if self.is(Variant::ClientRepeats) && answer == Answer::Ambiguous {
+            self.posts[number].fate = Fate::Verdicts;
+            return self.after(5, Event::Pinterest { post: number });
+        }
+        if let Some(back) = back {
+            let answered = answered(answer, self.broker_clock());
+            let what = Own::Reply(Reply::Post { batch, answered });
+            self.after(back, Event::Process { slot, life, what });
+        }
+    }
+
+    /// G6: what was asked back must be released in time.
+    fn overdue(&mut self, slot: usize) {
+        let late = self.processes[slot].due.iter().find(|(_, due)| **due < self.now).map(|(partition, _)| *partition);
+        if let Some(partition) = late {
+            self.checker.blame(self.now, Law::G6, format!("process {slot} does not release {partition} in time"));
+        }
+    }
+
+    pub(crate) fn ask_back(&mut self, slot: usize, partitions: &[usize]) {
+        let due = self.now + DRAIN_DEADLINE + GRACE;
+        let process = &mut self.processes[slot];
+        for partition in partitions {
+            process.due.entry(*partition).or_insert(due);
+            if let Some(held) = process.held.get_mut(partition) {
+                held.stage = Stage::Closing;
+            }
+        }
+        let list = partitions.iter().map(|partition| partition_id(*partition)).collect();
+        self.step(slot, Input::Revoked(list));
+    }
+
+    /// The partitions are gone already.
+    pub(crate) fn lose(&mut self, slot: usize, partitions: &[usize]) {
+        let process = &mut self.processes[slot];
+        for partition in partitions {
+            process.held.remove(partition);
+            process.due.remove(partition);
+        }
+        let list = partitions.iter().map(|partition| partition_id(*partition)).collect();
+        self.step(slot, Input::Lost(list));
+    }
+}
+
+/// The body that stands for an event: which record and which key.
+pub(crate) fn body(partition: usize, offset: i64, key: u8) -> String {
+    format!("{partition}/{offset}:{key}")
+}
+
+fn read_body(body: &[u8]) -> (usize, i64, u8) {
+    let text = std::str::from_utf8(body).expect("bodies are text");
+    let (name, key) = text.split_once(':').expect("bodies have a key");
+    let (partition, offset) = name.split_once('/').expect("bodies have a place");
+    let number = "bodies hold numbers";
+    (partition.parse().expect(number), offset.parse().expect(number), key.parse().expect(number))
+}
+

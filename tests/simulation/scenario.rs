@@ -1,0 +1,228 @@
+//! What a world begins with: its records, its settings, and how often what goes wrong.
+
+use std::time::Duration;
+
+use pinrelay::domain::{EventKey, FeedId, InDoubtPolicy, LaneId, PartitionId};
+use pinrelay::pipeline::{LaneSettings, Rules, Settings};
+
+use crate::faults::{Chances, Fault, planned};
+use crate::random::Random;
+
+/// Milliseconds since the world began.
+pub(crate) type Time = u64;
+
+/// Which troubles a world knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// Everything goes wrong; one policy for all records.
+    Faults,
+    /// Rebalances, drains and 429: nothing that could put a record in doubt.
+    Calm,
+    /// Everything goes wrong, and every record has a policy of its own.
+    Mixed,
+    /// Everything goes wrong, and records vanish from the input while they are under way.
+    Compaction,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Faults, Self::Calm, Self::Mixed, Self::Compaction];
+
+    pub(crate) const fn letter(self) -> char {
+        match self {
+            Self::Faults => 'F',
+            Self::Calm => 'C',
+            Self::Mixed => 'M',
+            Self::Compaction => 'K',
+        }
+    }
+}
+
+/// An event that a mapping makes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EventSpec {
+    pub(crate) key: u8,
+    pub(crate) policy: InDoubtPolicy,
+}
+
+impl EventSpec {
+    pub(crate) const fn event_key(self) -> EventKey {
+        EventKey([self.key; 16])
+    }
+}
+
+/// What Pinterest thinks of a record's event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nature {
+    Good,
+    /// Its verdict is `failed`.
+    Failing,
+    /// The whole body that contains it is answered by 400.
+    Poisonous,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    pub(crate) offset: i64,
+    /// When it is appended to the topic.
+    pub(crate) available: Time,
+    /// When compaction takes it away.
+    pub(crate) vanishes: Option<Time>,
+    pub(crate) nature: Nature,
+    /// What plan 0 and plan 1 make of it: an event, or nothing.
+    pub(crate) plans: [Option<EventSpec>; 2],
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) kind: Kind,
+    pub(crate) seed: u64,
+    pub(crate) processes: usize,
+    /// By partition, in the order of offsets.
+    pub(crate) records: Vec<Vec<Spec>>,
+    /// By partition: the first position of the topic.
+    pub(crate) starts: Vec<i64>,
+    /// By partition: the position behind the last marker.
+    pub(crate) ends: Vec<i64>,
+    pub(crate) settings: Settings,
+    pub(crate) chances: Chances,
+    pub(crate) faults: Vec<(Time, Fault)>,
+    /// When faults stop.
+    pub(crate) quiet: Time,
+}
+
+impl Scenario {
+    pub(crate) fn new(kind: Kind, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let random = &mut random;
+        let processes = random.pick(&[1, 2, 2, 3]);
+        let partitions = random.pick(&[1, 1, 2, 2, 3, 4]);
+        let total = random.between(10, 44);
+        let spread = random.pick(&[200, 2000, 4000]);
+        let quiet = 2500 + random.below(3500);
+        let policies = match kind {
+            Kind::Faults | Kind::Calm | Kind::Compaction => {
+                [random.pick(&[InDoubtPolicy::Hold, InDoubtPolicy::Resend]); 2]
+            }
+            Kind::Mixed => [InDoubtPolicy::Hold, InDoubtPolicy::Resend],
+        };
+        let changing = kind != Kind::Calm && random.chance(200);
+        let keys = random.between(4, 30);
+        let mut records: Vec<Vec<Spec>> = vec![Vec::new(); partitions];
+        let mut starts = Vec::new();
+        let mut ends = Vec::new();
+        for _ in 0..partitions {
+            let start = i64::try_from(random.pick(&[0, 0, 7])).expect("small");
+            starts.push(start);
+            ends.push(start);
+        }
+        for _ in 0..total {
+            let partition = random.index(partitions);
+            if random.chance(150) {
+                ends[partition] += i64::try_from(random.between(1, 3)).expect("small");
+            }
+            let offset = ends[partition];
+            ends[partition] += 1;
+            let spec = record(random, kind, offset, keys, policies, changing);
+            records[partition].push(spec);
+        }
+        for (partition, end) in ends.iter_mut().enumerate() {
+            if random.chance(400) {
+                *end += 2;
+            }
+            let mut times: Vec<Time> = records[partition].iter().map(|_| random.below(spread)).collect();
+            times.sort_unstable();
+            for (spec, time) in records[partition].iter_mut().zip(times) {
+                spec.available = time;
+                spec.vanishes = spec.vanishes.map(|after| time + after);
+            }
+        }
+        let chances = Chances::new(kind, random);
+        let faults = planned(kind, random, processes, quiet);
+        Self {
+            kind,
+            seed,
+            processes,
+            records,
+            starts,
+            ends,
+            settings: settings(random),
+            chances,
+            faults,
+            quiet,
+        }
+    }
+}
+
+fn record(
+    random: &mut Random,
+    kind: Kind,
+    offset: i64,
+    keys: u64,
+    policies: [InDoubtPolicy; 2],
+    changing: bool,
+) -> Spec {
+    let mut event = |random: &mut Random| {
+        (!random.chance(100)).then(|| EventSpec {
+            key: u8::try_from(1 + random.below(keys)).expect("few keys"),
+            policy: random.pick(&policies),
+        })
+    };
+    let first = event(random);
+    let second = if changing && random.chance(300) { event(random) } else { first };
+    let nature = match random.below(100) {
+        0..8 => Nature::Failing,
+        8..13 => Nature::Poisonous,
+        _ => Nature::Good,
+    };
+    let vanishes = (kind == Kind::Compaction && random.chance(350)).then(|| random.below(3000));
+    Spec { offset, available: 0, vanishes, nature, plans: [first, second] }
+}
+
+/// The proportions of T8, in a hundredth of the real time.
+fn settings(random: &mut Random) -> Settings {
+    let ms = Duration::from_millis;
+    let lane = |random: &mut Random| LaneSettings {
+        batch_events: random.pick(&[1, 3, 6, 6]),
+        batch_bytes: random.pick(&[50, 1_000_000]),
+        concurrency: random.pick(&[1, 2, 3]),
+        linger: ms(random.pick(&[0, 10, 40])),
+        backoff_min: ms(20),
+        backoff_max: ms(160),
+    };
+    let tick_min = random.pick(&[2, 10, 20]);
+    Settings {
+        window: Duration::from_hours(1),
+        window_keys: 1000,
+        span: random.pick(&[4, 8, 20]),
+        drain_deadline: ms(DRAIN_DEADLINE),
+        post_deadline: ms(1200),
+        answer_timeout: ms(ANSWER_TIMEOUT),
+        late_slack: ms(LATE_SLACK),
+        tick_min: ms(tick_min),
+        tick_max: ms(random.between(tick_min, 80)),
+        lanes: vec![lane(random), lane(random)],
+        rules: Rules::default(),
+    }
+}
+
+pub(crate) const ANSWER_TIMEOUT: Time = 400;
+pub(crate) const DRAIN_DEADLINE: Time = 600;
+pub(crate) const LATE_SLACK: Time = 400;
+pub(crate) const TRANSACTION_TIMEOUT: Time = 600;
+pub(crate) const SESSION_TIMEOUT: Time = 1800;
+pub(crate) const MAX_POLL_INTERVAL: Time = 2700;
+/// The wall clock at the beginning of the world: after 2020, so that ages are real.
+pub(crate) const WALL: i64 = 1_600_000_000_000;
+
+pub(crate) fn partition_id(index: usize) -> PartitionId {
+    PartitionId { feed: FeedId(0), number: i32::try_from(index).expect("few partitions") }
+}
+
+pub(crate) fn index_of(partition: PartitionId) -> usize {
+    usize::try_from(partition.number).expect("partitions are not negative")
+}
+
+/// The ad account belongs to the key, so the lane does.
+pub(crate) fn lane_of(event: EventSpec) -> LaneId {
+    LaneId(u16::from(event.key % 5 == 0))
+}

@@ -1,0 +1,131 @@
+//! Negative controls: one rule of the protocol changed, in the shell or in the core. The checker must catch each.
+
+#[cfg(feature = "broken-rules")]
+use pinrelay::pipeline::{Rule, Rules};
+
+use crate::scenario::{Kind, Scenario};
+
+macro_rules! variants {
+    ($($(#[doc = $doc:literal])* $name:ident: $rule:literal, $kinds:expr;)*) => {
+        /// One changed rule.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Variant { $($(#[doc = $doc])* $name,)* }
+
+        impl Variant {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The rule of the protocol that it breaks.
+            pub(crate) const fn rule(self) -> &'static str { match self { $(Self::$name => $rule,)* } }
+
+            /// The kinds of worlds that it is run in.
+            pub(crate) const fn kinds(self) -> &'static [Kind] { match self { $(Self::$name => $kinds,)* } }
+        }
+    };
+}
+
+const FM: &[Kind] = &[Kind::Faults, Kind::Mixed];
+const C: &[Kind] = &[Kind::Calm];
+
+variants! {
+    /// Offsets only for partitions whose offset moves.
+    OnlyMovedOffsets: "T1", FM;
+    /// Offsets are sent for partitions that were lost meanwhile.
+    NoOwnershipCheck: "T3", FM;
+    /// Lost partitions are left out of the offsets, and the rest commits.
+    FiltersLostParts: "T3", FM;
+    /// The member id noted at the assignment is not compared.
+    NoMemberCheck: "T4", FM;
+    /// Neither member nor generation are looked at.
+    MinusOne: "T4", FM;
+    UnknownIsAborted: "T5", FM;
+    UnknownIsCommitted: "T5", FM;
+    /// A commit that timed out is answered by an abort.
+    TimeOutIsAborted: "T5", FM;
+    /// The producer lives on after a commit that timed out.
+    NoNewProducer: "T5", FM;
+    /// The revocation callback does not wait.
+    ReleasesAtOnce: "P2", C;
+    UnstableOffset: "P3", FM;
+    WatermarkFirstWithoutFlush: "P3, T3", FM;
+    UnstableOffsetWithoutFlush: "P3, T3", FM;
+    /// Records are read from the offset that was committed when the assignment came.
+    ReadsFromEarlyOffset: "P3", FM;
+    /// The restore begins at `end`, whatever the other positions say.
+    ReadsFromEnd: "P4", FM;
+    LedgerFromNothing: "P4", FM;
+    WindowFromNothing: "P4", FM;
+    LedgerFromEarlierOnly: "P4", FM;
+    WindowFromEarlierOnly: "P4", FM;
+    /// A new owner does not carry the old minima on.
+    PositionsFromOwnOnly: "P4", FM;
+    EndBeforeOwn: "P4", FM;
+    IntentsBeforeOutcomes: "R3", FM;
+    /// The HTTP client repeats on its own.
+    ClientRepeats: "R2", FM;
+    /// Redundant to T3's flush: alone it does no harm.
+    WatermarkFirst: "P3", FM;
+}
+
+/// A negative control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    Nothing,
+    Shell(Variant),
+    #[cfg(feature = "broken-rules")]
+    Core(Rule),
+}
+
+impl Broken {
+    /// Every control that this build can run.
+    pub(crate) fn all() -> Vec<Self> {
+        let shell = Variant::ALL.iter().map(|variant| Self::Shell(*variant));
+        #[cfg(feature = "broken-rules")]
+        let shell = shell.chain(Rule::ALL.iter().map(|rule| Self::Core(*rule)));
+        shell.collect()
+    }
+
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Nothing => "nothing".to_owned(),
+            Self::Shell(variant) => format!("{} {variant:?}", variant.rule()),
+            #[cfg(feature = "broken-rules")]
+            Self::Core(rule) => format!("core {rule:?}"),
+        }
+    }
+
+    pub(crate) const fn variant(self) -> Option<Variant> {
+        match self {
+            Self::Shell(variant) => Some(variant),
+            Self::Nothing => None,
+            #[cfg(feature = "broken-rules")]
+            Self::Core(_) => None,
+        }
+    }
+
+    /// Whether it is known to do no harm by itself, and why.
+    pub(crate) const fn harmless(self) -> Option<&'static str> {
+        match self {
+            Self::Shell(Variant::WatermarkFirst) => Some("T3's flush guards the order of P3"),
+            Self::Shell(_) | Self::Nothing => None,
+            #[cfg(feature = "broken-rules")]
+            Self::Core(_) => None,
+        }
+    }
+
+    pub(crate) fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::Nothing => &Kind::ALL,
+            Self::Shell(variant) => variant.kinds(),
+            #[cfg(feature = "broken-rules")]
+            Self::Core(_) => &Kind::ALL,
+        }
+    }
+
+    #[cfg_attr(not(feature = "broken-rules"), expect(unused_variables, reason = "without the feature all rules hold"))]
+    pub(crate) fn apply(self, scenario: &mut Scenario) {
+        #[cfg(feature = "broken-rules")]
+        if let Self::Core(rule) = self {
+            scenario.settings.rules = Rules::without(rule);
+        }
+    }
+}
