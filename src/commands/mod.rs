@@ -7,6 +7,7 @@ pub mod exit;
 pub mod logging;
 pub mod run;
 pub mod sandbox;
+pub mod topics;
 
 use clap::{Parser, Subcommand};
 
@@ -31,6 +32,7 @@ pub enum Command {
     Run(run::Arguments),
     Sandbox(sandbox::Arguments),
     Demo(demo::Arguments),
+    Topics(topics::Arguments),
 }
 
 /// Does what the command line asks for; blocks until it is done.
@@ -43,6 +45,7 @@ pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Sandbox(arguments) => sandbox::execute(&arguments),
         Command::Demo(arguments) => demo::execute(&arguments),
+        Command::Topics(arguments) => topics::execute(&arguments),
     }
 }
 

@@ -50,9 +50,11 @@ fn relay(config: &Config) -> Result<Exit, Failure> {
                 let next = "decide what the message asks; docs/operations.md has a section for each halt".to_owned();
                 Err(Failure { exit: Exit::Halted, problem, next })
             }
-            End::Restart(problem) => {
-                Err(Failure { exit: Exit::Fenced, problem, next: "start it again; what was open is taken up".to_owned() })
-            }
+            End::Restart(problem) => Err(Failure {
+                exit: Exit::Fenced,
+                problem,
+                next: "start it again; what was open is taken up".to_owned(),
+            }),
         }
     })
 }
@@ -67,7 +69,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 }
 
 /// SIGTERM and SIGINT, each as one message.
-fn stop_signals() -> Result<UnboundedReceiver<()>, Failure> {
+pub(super) fn stop_signals() -> Result<UnboundedReceiver<()>, Failure> {
     let (stops, stop) = unbounded_channel();
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
         let mut signals = signal(kind).map_err(|error| Failure {
@@ -76,9 +78,7 @@ fn stop_signals() -> Result<UnboundedReceiver<()>, Failure> {
             next: "run it as a process of its own".to_owned(),
         })?;
         let stops = stops.clone();
-        tokio::spawn(async move {
-            while signals.recv().await.is_some() && stops.send(()).is_ok() {}
-        });
+        tokio::spawn(async move { while signals.recv().await.is_some() && stops.send(()).is_ok() {} });
     }
     Ok(stop)
 }
@@ -86,12 +86,16 @@ fn stop_signals() -> Result<UnboundedReceiver<()>, Failure> {
 /// What is wrong, a line each, with the exit code by what must be mended.
 pub(super) fn not_started(fault: StartFault) -> Failure {
     let (exit, lines, next) = match fault {
-        StartFault::Mend(lines) => {
-            (Exit::Configuration, lines, "mend the configuration or the schemas that it names; docs/mapping.md says how")
-        }
-        StartFault::Surroundings(lines) => {
-            (Exit::StartFailed, lines, "mend it and start again; `pinrelay topics --config FILE --apply` makes missing topics")
-        }
+        StartFault::Mend(lines) => (
+            Exit::Configuration,
+            lines,
+            "mend the configuration or the schemas that it names; docs/mapping.md says how",
+        ),
+        StartFault::Surroundings(lines) => (
+            Exit::StartFailed,
+            lines,
+            "mend it and start again; `pinrelay topics --config FILE --apply` makes missing topics",
+        ),
     };
     Failure { exit, problem: lines.join("\n       "), next: next.to_owned() }
 }

@@ -1,8 +1,18 @@
 //! `pinrelay sandbox`: a Pinterest that runs on your desk.
 
+#![expect(clippy::print_stdout, reason = "the command's output")]
+
+use std::io;
 use std::net::SocketAddr;
 
+use tokio::net::TcpListener;
+
 use super::exit::{Exit, Failure};
+use super::run;
+use crate::domain::Secret;
+use crate::pinterest::sandbox::Tokens;
+use crate::pinterest::{Sandbox, SandboxSettings};
+use crate::run::clock;
 
 /// Serve Pinterest's conversions endpoint on this machine, to try things without an ad account
 #[derive(Debug, clap::Args)]
@@ -24,6 +34,25 @@ pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// Serves until it is told to stop.
-fn serve(_arguments: &Arguments) -> Result<Exit, Failure> {
-    Err(super::not_joined("sandbox"))
+fn serve(arguments: &Arguments) -> Result<Exit, Failure> {
+    let failure = |error: io::Error| Failure {
+        exit: Exit::StartFailed,
+        problem: format!("{} cannot be served: {error}", arguments.listen),
+        next: "choose another address with --listen".to_owned(),
+    };
+    let mut settings = SandboxSettings::new(clock::wall);
+    if let Some(token) = &arguments.token {
+        settings.tokens = Tokens::Only(vec![Secret::new(token.clone())]);
+    }
+    run::runtime()?.block_on(async {
+        let mut stop = run::stop_signals()?;
+        let listener = TcpListener::bind(arguments.listen).await.map_err(failure)?;
+        println!("Pinterest's API:  http://{}/v5", listener.local_addr().map_err(failure)?);
+        println!("what arrived:     http://{}/sandbox/stats", listener.local_addr().map_err(failure)?);
+        let stopped = async move {
+            stop.recv().await;
+        };
+        Sandbox::new(settings).serve(listener, stopped).await.map_err(failure)?;
+        Ok(Exit::Drained)
+    })
 }

@@ -132,9 +132,9 @@ fn check_configuration(config: &Config, registry: Option<&Arc<Registry>>) -> Res
 fn reader(config: &Config, feed: &Feed, registry: Option<&Arc<Registry>>) -> Result<FeedReader, Vec<String>> {
     let schema = read(&feed.schema).map_err(|fault| vec![fault])?;
     let name = feed.schema.display().to_string();
-    let plan = Plan::compile(&name, &schema, &[], &settings::overrides(feed))
+    let plan = Plan::compile(&name, &schema, &[], &feed.constants)
         .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    let mapper = Mapper::new(settings::event_rules(config, feed, &plan));
+    let mapper = Mapper::new(settings::event_rules(config, feed));
     let (framing, files) = match &feed.framing {
         ConfiguredFraming::Confluent => (Framing::Confluent, HashMap::new()),
         ConfiguredFraming::SingleObject { writer_schemas } => {

@@ -3,13 +3,13 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::config::{Config, Constant, Feed, Lane, LaneMode, Late, Property, RegistryAuth, SecretSource, Start};
+use crate::config::{Choice, Config, Feed, Lane, LaneMode, Property, RegistryAuth, SecretSource, Start};
+use crate::config::{Derive as ConfiguredDerive, PrivateAddresses as ConfiguredAddresses};
 use crate::domain::{LaneId, Secret};
 use crate::kafka::audit::{AuditFeed, AuditLane, LaneMode as AuditMode};
 use crate::kafka::registry::{CredentialSource, Credentials, RegistrySettings};
 use crate::kafka::settings::{BacklogLimits, FeedTopics, KafkaSettings, Retention, Start as FirstStart, Timeouts};
-use crate::mapping::plan::Overrides;
-use crate::mapping::{EventRules, LaneRule, Late as LateRule, MissingConsent, PhoneRegion, Plan, Target};
+use crate::mapping::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
 use crate::pinterest::{BaseUrl, BaseUrlFault, ClientSettings, Mode, TokenSource};
 
 /// By how much the clocks of brokers and processes may differ: far above what NTP leaves.
@@ -18,10 +18,6 @@ const CLOCK_SKEW: Duration = Duration::from_mins(5);
 /// Largest record produced: the client's default, below the broker's 1,048,588 with room for the batch around it.
 const MAX_MESSAGE_BYTES: usize = 1_000_000;
 
-/// Most of an answer's time that connecting may take: an address that does not answer is then certain not to have
-/// taken anything.
-const CONNECT_SHARE: u32 = 3;
-
 pub(super) fn kafka(config: &Config) -> KafkaSettings {
     let (kafka, pipeline) = (&config.kafka, &config.pipeline);
     let margin = pipeline.post_deadline + pipeline.answer_timeout + pipeline.late_slack + CLOCK_SKEW;
@@ -29,7 +25,7 @@ pub(super) fn kafka(config: &Config) -> KafkaSettings {
         bootstrap: kafka.bootstrap.clone(),
         properties: kafka.properties.iter().map(|(name, value)| (name.clone(), property(value))).collect(),
         group_id: kafka.group_id.clone(),
-        identity: kafka.transactional_id(),
+        identity: kafka.identity(),
         timeouts: Timeouts {
             session: kafka.session_timeout,
             transaction: kafka.transaction_timeout,
@@ -62,7 +58,6 @@ fn feed_topics(feed: &Feed) -> FeedTopics {
 }
 
 pub(super) fn client(config: &Config, lane: &Lane) -> Result<ClientSettings, BaseUrlFault> {
-    let answer_timeout = config.pipeline.answer_timeout;
     Ok(ClientSettings {
         base_url: BaseUrl::try_new(&lane.base_url)?,
         ad_account: lane.ad_account_id.clone(),
@@ -74,8 +69,8 @@ pub(super) fn client(config: &Config, lane: &Lane) -> Result<ClientSettings, Bas
             LaneMode::Live => Mode::Live,
             LaneMode::Test => Mode::Test,
         },
-        connect_timeout: answer_timeout / CONNECT_SHARE,
-        answer_timeout,
+        connect_timeout: config.pipeline.connect_timeout,
+        answer_timeout: config.pipeline.answer_timeout,
     })
 }
 
@@ -94,18 +89,8 @@ pub(super) fn audit_lanes(config: &Config) -> Vec<AuditLane> {
     config.lanes.iter().map(lane).collect()
 }
 
-/// Constants of the feed; they override those of its schema.
-pub(super) fn overrides(feed: &Feed) -> Overrides {
-    let text = |constant: &Constant| match constant {
-        Constant::Text(text) => text.clone(),
-        Constant::Integer(number) => number.to_string(),
-        Constant::Boolean(flag) => flag.to_string(),
-    };
-    feed.constants.iter().map(|(target, constant)| (target.clone(), text(constant))).collect()
-}
-
 /// How the records of `feed` become events.
-pub(super) fn event_rules(config: &Config, feed: &Feed, plan: &Plan) -> EventRules {
+pub(super) fn event_rules(config: &Config, feed: &Feed) -> EventRules {
     let lanes: Vec<_> = config
         .lanes
         .iter()
@@ -123,11 +108,21 @@ pub(super) fn event_rules(config: &Config, feed: &Feed, plan: &Plan) -> EventRul
     rules.clock_tolerance = feed.clock_tolerance;
     rules.max_age = feed.max_age;
     rules.late = match feed.late {
-        Late::Send => LateRule::Send,
-        Late::Skip => LateRule::Skip,
+        Choice::Send => Late::Send,
+        Choice::Skip => Late::Skip,
     };
-    // A feed that maps consent sends nothing without it.
-    rules.missing_consent = if plan.feeds(Target::Consent) { MissingConsent::Skip } else { MissingConsent::Send };
+    rules.missing_consent = match feed.missing_consent {
+        Choice::Send => MissingConsent::Send,
+        Choice::Skip => MissingConsent::Skip,
+    };
+    rules.private_addresses = match feed.private_addresses {
+        ConfiguredAddresses::Drop => PrivateAddresses::Drop,
+        ConfiguredAddresses::Keep => PrivateAddresses::Keep,
+    };
+    rules.derive = match feed.derive {
+        ConfiguredDerive::Missing => Derive::Missing,
+        ConfiguredDerive::Nothing => Derive::Nothing,
+    };
     rules.phone_region = feed.phone_region.as_deref().and_then(PhoneRegion::try_new);
     rules
 }

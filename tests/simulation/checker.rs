@@ -176,7 +176,8 @@ impl Checker {
             named.kind == expected && (named.key == row.key || named.key.is_none() || row.key.is_none())
         });
         if !fits || of == offset {
-            let what = format!("duplicate {partition}/{offset} says that {of} is {expected:?}, and its row is {named:?}");
+            let what =
+                format!("duplicate {partition}/{offset} says that {of} is {expected:?}, and its row is {named:?}");
             self.blame(now, Law::G2, what);
         }
     }
@@ -245,7 +246,8 @@ impl Checker {
         let kind = self.records[partition].get(&offset).and_then(|known| known.row.as_ref()).map(|row| row.kind);
         let told = matches!(kind, Some(OutcomeKind::Delivered | OutcomeKind::InDoubt));
         if attempt.taken.is_some() && !told {
-            let what = format!("Pinterest took {partition}/{offset} (posted at {}), its row says {kind:?}", attempt.start);
+            let what =
+                format!("Pinterest took {partition}/{offset} (posted at {}), its row says {kind:?}", attempt.start);
             self.blame(now, Law::G3, what);
         }
     }
@@ -256,7 +258,13 @@ impl Checker {
         }
         let what = format!(
             "key {:02x} was posted with {}/{} at {} and with {}/{} at {}",
-            later.key.0[0], earlier.partition, earlier.offset, earlier.start, later.partition, later.offset, later.start
+            later.key.0[0],
+            earlier.partition,
+            earlier.offset,
+            earlier.start,
+            later.partition,
+            later.offset,
+            later.start
         );
         if self.kind == Kind::Calm {
             self.blame(now, Law::Calm, format!("{what} in a calm world"));
@@ -264,9 +272,10 @@ impl Checker {
         if [earlier.policy, later.policy].contains(&InDoubtPolicy::Hold) {
             self.blame(now, Law::G3, format!("{what} under hold"));
         }
-        let marked = self.records[later.partition].get(&later.offset).and_then(|known| known.row.as_ref()).is_some_and(
-            |row| row.redelivery == Redelivery::Possible || row.kind == OutcomeKind::InDoubt,
-        );
+        let marked = self.records[later.partition]
+            .get(&later.offset)
+            .and_then(|known| known.row.as_ref())
+            .is_some_and(|row| row.redelivery == Redelivery::Possible || row.kind == OutcomeKind::InDoubt);
         if !marked {
             self.blame(now, Law::G3, format!("{what}, and the row of the later one is not marked"));
         }

@@ -4,8 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use pinrelay::domain::{
-    ConversionEvent, EventFacts, Mapped, NextOffset, Offset, Origin, Outcome, Reason, Record, UnixMillis,
-    UnixSeconds,
+    ConversionEvent, EventFacts, Mapped, NextOffset, Offset, Origin, Outcome, Reason, Record, UnixMillis, UnixSeconds,
 };
 use pinrelay::pipeline::Input;
 
@@ -167,7 +166,11 @@ impl World {
                     }
                     let held = Held { epoch: NO_EPOCH, member: process.client.member, stage: Stage::Assigned };
                     if process.held.insert(partition, held).is_some() {
-                        self.checker.blame(self.now, Law::Contract, format!("{partition} is assigned while it is held"));
+                        self.checker.blame(
+                            self.now,
+                            Law::Contract,
+                            format!("{partition} is assigned while it is held"),
+                        );
                     }
                     self.step(slot, Input::Assigned(partition_id(partition)));
                 }
@@ -228,16 +231,17 @@ impl World {
                     return;
                 }
                 let Process { core: Some(core), plan, .. } = process else { return };
-                let Some(Held { epoch, stage: Stage::Reading { position }, .. }) = process.held.get_mut(&partition) else {
+                let Some(Held { epoch, stage: Stage::Reading { position }, .. }) = process.held.get_mut(&partition)
+                else {
                     break;
                 };
                 if !core.has_room(partition_id(partition)) {
                     break;
                 }
                 let epoch = *epoch;
-                let next = self.scenario.records[partition].iter().find(|spec| {
-                    *position <= spec.offset && spec.vanishes.is_none_or(|gone| self.now < gone)
-                });
+                let next = self.scenario.records[partition]
+                    .iter()
+                    .find(|spec| *position <= spec.offset && spec.vanishes.is_none_or(|gone| self.now < gone));
                 let name = partition_id(partition);
                 match next {
                     Some(spec) if spec.available <= self.now => {

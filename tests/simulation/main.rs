@@ -118,7 +118,8 @@ mod worlds {
             let mut caught = 0;
             for kind in broken.kinds() {
                 let worlds = shares.unwrap_or(CONTROL_WORLDS);
-                let violations = (0..worlds).filter(|seed| run(*kind, *seed, broken, Trace::Silent).violation.is_some());
+                let violations =
+                    (0..worlds).filter(|seed| run(*kind, *seed, broken, Trace::Silent).violation.is_some());
                 let here = if shares.is_some() { violations.count() } else { violations.take(1).count() };
                 caught += here;
                 line += &format!(" {}:{here:5}", kind.letter());

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::pinterest::{Fate, Posted, answered};
 use crate::restore::Restoring;
 use crate::scenario::{ANSWER_TIMEOUT, DRAIN_DEADLINE, EventSpec, Time, WALL, index_of, partition_id};
-use crate::ticks::{Job, Producer, Produced};
+use crate::ticks::{Job, Produced, Producer};
 use crate::trace;
 use crate::variants::Variant;
 use crate::world::{Event, Own, World};
@@ -39,7 +39,9 @@ pub(crate) enum Stage {
     /// Until the core asks for a restore.
     Assigned,
     Restoring(Box<Restoring>),
-    Reading { position: i64 },
+    Reading {
+        position: i64,
+    },
     /// Revoked: read no further.
     Closing,
 }
@@ -308,7 +310,8 @@ impl World {
         for body in &batch.bodies {
             let (partition, offset, key) = read_body(body);
             let specs = &self.scenario.records[partition];
-            let spec = &specs[specs.binary_search_by_key(&offset, |spec| spec.offset).expect("bodies are made of records")];
+            let spec =
+                &specs[specs.binary_search_by_key(&offset, |spec| spec.offset).expect("bodies are made of records")];
             let former = self.checker.attempts.iter().find(|a| a.partition == partition && a.offset == offset);
             // The policy is settled when a record is claimed; a later mapping does not change it.
             let mapped = spec.plans[self.processes[slot].plan].map(|event| event.policy);
@@ -332,7 +335,11 @@ impl World {
         }
         self.posts.push(Post { slot, life, batch: batch.id, events, fate: course.fate, back: course.back });
         if self.processes[slot].posts.insert(batch.id, post).is_some() {
-            self.checker.blame(self.now, Law::Contract, format!("batch {} is posted while it is under way", batch.id.0));
+            self.checker.blame(
+                self.now,
+                Law::Contract,
+                format!("batch {} is posted while it is under way", batch.id.0),
+            );
         }
         self.own(slot, ANSWER_TIMEOUT, Own::PostTimeout(batch.id));
     }
@@ -410,4 +417,3 @@ fn read_body(body: &[u8]) -> (usize, i64, u8) {
     let number = "bodies hold numbers";
     (partition.parse().expect(number), offset.parse().expect(number), key.parse().expect(number))
 }
-

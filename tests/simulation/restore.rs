@@ -55,7 +55,8 @@ impl World {
         let settings = self.scenario.settings.clone();
         let clamp = self.is(Variant::ReadsFromEnd);
         let early = self.is(Variant::ReadsFromEarlyOffset);
-        let Some(Held { stage: Stage::Restoring(restoring), .. }) = self.processes[slot].held.get_mut(&partition) else {
+        let Some(Held { stage: Stage::Restoring(restoring), .. }) = self.processes[slot].held.get_mut(&partition)
+        else {
             return true;
         };
         let (Some(stored), Some(watermark)) = (restoring.stored, restoring.watermark) else { return false };
@@ -75,7 +76,11 @@ impl World {
         }
         let beyond = stored.metadata.is_some_and(|metadata| self.kafka.changelogs[partition].end < metadata.end);
         if beyond {
-            self.checker.blame(self.now, Law::Contract, format!("`end` of {partition} lies behind the changelog's end"));
+            self.checker.blame(
+                self.now,
+                Law::Contract,
+                format!("`end` of {partition} lies behind the changelog's end"),
+            );
         }
         let (replay, _) = restoring.reading.take().expect("it was put there above");
         let start = if early { restoring.early.unwrap_or(stored.next) } else { stored.next };

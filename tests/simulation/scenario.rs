@@ -138,18 +138,7 @@ impl Scenario {
         }
         let chances = Chances::new(kind, random);
         let faults = planned(kind, random, processes, quiet);
-        Self {
-            kind,
-            seed,
-            processes,
-            records,
-            starts,
-            ends,
-            settings: settings(random),
-            chances,
-            faults,
-            quiet,
-        }
+        Self { kind, seed, processes, records, starts, ends, settings: settings(random), chances, faults, quiet }
     }
 }
 
