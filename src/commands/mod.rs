@@ -49,15 +49,6 @@ pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     }
 }
 
-/// A command whose parts are not joined yet.
-fn not_joined(command: &str) -> Failure {
-    Failure {
-        exit: Exit::StartFailed,
-        problem: format!("`pinrelay {command}` is not joined yet"),
-        next: "use a later version".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

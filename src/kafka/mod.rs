@@ -3,6 +3,7 @@
 pub mod audit;
 #[cfg(test)]
 mod audit_document_tests;
+pub mod audit_reader;
 mod audit_row;
 mod backlog;
 mod binary;
@@ -12,6 +13,7 @@ mod commit;
 pub mod consumer;
 mod deadline;
 mod delivery;
+pub mod feeding;
 pub mod framing;
 mod holdings;
 pub mod message;

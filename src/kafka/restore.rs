@@ -21,7 +21,7 @@ use super::metadata::{CommitMetadata, Stamp};
 use super::native;
 pub use super::restore_plan::Halt;
 use super::restore_plan::{self, Facts, Plan};
-use super::settings::{KafkaSettings, Start};
+use super::settings::{Cluster, KafkaSettings, Start};
 
 /// One step of a restore, for the core's replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,8 +153,11 @@ impl Restorer {
         let (input_start, input_end) = self.uncommitted.fetch_watermarks(input, number, timeout)?;
         let changelog = self.changelog_topic(partition);
         let (start, end) = self.uncommitted.fetch_watermarks(&changelog, number, timeout).map_err(missing)?;
-        let topic_id = native::topic_id(self.uncommitted.client(), input, timeout)
-            .map_err(|error| RestoreError::Retry(error.to_string()))?;
+        let topic_id = match self.settings.cluster {
+            Cluster::Kafka => native::topic_id(self.uncommitted.client(), input, timeout)
+                .map_err(|error| RestoreError::Retry(error.to_string()))?,
+            Cluster::Mock => "mock".to_owned(),
+        };
         Ok(Facts {
             committed,
             input: (NextOffset(input_start), NextOffset(input_end)),

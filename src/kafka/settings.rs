@@ -26,6 +26,16 @@ pub struct KafkaSettings {
     pub max_message_bytes: usize,
     pub backlog: BacklogLimits,
     pub retention: Retention,
+    pub cluster: Cluster,
+}
+
+/// What kind of cluster it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cluster {
+    #[default]
+    Kafka,
+    /// librdkafka's mock: it has no transactions and cannot tell the ids of its topics. For demonstrations only.
+    Mock,
 }
 
 impl fmt::Debug for KafkaSettings {

@@ -118,6 +118,26 @@ pub async fn create_missing(settings: Arc<KafkaSettings>, new: NewTopics) -> Res
     Ok(created)
 }
 
+/// Creates the input topics, with one copy of each partition: for demonstrations and tests.
+///
+/// # Errors
+///
+/// If the cluster refuses one.
+pub async fn create_inputs(settings: &KafkaSettings, partitions: i32) -> Result<(), TopicFault> {
+    let refused = |topic: &str, why: String| TopicFault::Unreachable { topic: topic.to_owned(), why };
+    let admin = admin(settings).map_err(|error| refused(&settings.audit_topic, error.to_string()))?;
+    let topics: Vec<_> =
+        settings.feeds.iter().map(|feed| NewTopic::new(&feed.input, partitions, TopicReplication::Fixed(1))).collect();
+    let results = admin
+        .create_topics(&topics, &options(settings))
+        .await
+        .map_err(|error| refused(&settings.audit_topic, error.to_string()))?;
+    match results.into_iter().find_map(Result::err) {
+        Some((topic, code)) => Err(refused(&topic, code.to_string())),
+        None => Ok(()),
+    }
+}
+
 /// The broker's default for `max.message.bytes` (Kafka 4.3: 1,048,588).
 const KAFKAS_MAX_MESSAGE_BYTES: usize = 1_048_588;
 

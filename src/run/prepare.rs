@@ -15,8 +15,8 @@ use crate::config::{Config, Feed, Framing as ConfiguredFraming, Registry as Conf
 use crate::kafka::audit::{AuditEncoder, AuditFraming, AuditSettings, SCHEMA};
 use crate::kafka::framing::Framing;
 use crate::kafka::registry::Registry;
-use crate::kafka::settings::KafkaSettings;
-use crate::kafka::topics;
+use crate::kafka::settings::{Cluster, KafkaSettings};
+use crate::kafka::topics::{self, InputTopics};
 use crate::kafka::transactions::Scribe;
 use crate::mapping::{Mapper, Plan, fingerprint};
 use crate::pinterest::Client;
@@ -63,13 +63,43 @@ impl Parts {
     /// # Errors
     /// Every fault of the configuration, else every fault of the surroundings.
     pub async fn prepare(config: &Config) -> Result<Self, StartFault> {
-        let kafka = Arc::new(settings::kafka(config));
-        let registry = config.registry.as_ref().map(open_registry).transpose()?;
-        let (readers, clients) = check_configuration(config, registry.as_ref())?;
-        let topics = topics::check(Arc::clone(&kafka))
+        let parts = Self::compile(config)?;
+        let inputs = topics::check(Arc::clone(&parts.kafka))
             .await
             .map_err(|faults| StartFault::Surroundings(faults.iter().map(ToString::to_string).collect()))?;
-        let framing = match &registry {
+        parts.join(config, inputs).await
+    }
+
+    /// As [`Parts::prepare`], for a cluster that cannot tell the settings of its topics: librdkafka's mock.
+    ///
+    /// # Errors
+    /// Every fault of the configuration.
+    pub async fn prepare_for_mock(config: &Config, partitions: i32) -> Result<Self, StartFault> {
+        let feeds = config.feeds.len();
+        let inputs = InputTopics { partitions: vec![partitions; feeds], topic_ids: vec!["mock".to_owned(); feeds] };
+        let mut compiled = Self::compile(config)?;
+        compiled.kafka = Arc::new(KafkaSettings { cluster: Cluster::Mock, ..KafkaSettings::clone(&compiled.kafka) });
+        compiled.join(config, inputs).await
+    }
+
+    fn compile(config: &Config) -> Result<Compiled, StartFault> {
+        let registry = config.registry.as_ref().map(open_registry).transpose()?;
+        let (readers, clients) = check_configuration(config, registry.as_ref())?;
+        Ok(Compiled { kafka: kafka_settings(config), registry, readers, clients })
+    }
+}
+
+/// What follows from the configuration alone.
+struct Compiled {
+    kafka: Arc<KafkaSettings>,
+    registry: Option<Arc<Registry>>,
+    readers: Vec<Arc<FeedReader>>,
+    clients: Vec<Arc<Client>>,
+}
+
+impl Compiled {
+    async fn join(self, config: &Config, inputs: InputTopics) -> Result<Parts, StartFault> {
+        let framing = match &self.registry {
             None => AuditFraming::SingleObject,
             Some(registry) => {
                 let subject = format!("{}-value", config.audit.topic);
@@ -84,13 +114,13 @@ impl Parts {
             framing,
             process,
         });
-        Ok(Self {
-            kafka,
+        Ok(Parts {
+            kafka: self.kafka,
             core: config.pipeline_settings(),
-            readers,
-            clients,
-            scribe: Scribe { process, topic_ids: topics.topic_ids, max_changelog_bytes: MAX_CHANGELOG_BYTES, audit },
-            partitions: topics.partitions,
+            readers: self.readers,
+            clients: self.clients,
+            scribe: Scribe { process, topic_ids: inputs.topic_ids, max_changelog_bytes: MAX_CHANGELOG_BYTES, audit },
+            partitions: inputs.partitions,
         })
     }
 }

@@ -8,7 +8,9 @@ use crate::config::{Derive as ConfiguredDerive, PrivateAddresses as ConfiguredAd
 use crate::domain::{LaneId, Secret};
 use crate::kafka::audit::{AuditFeed, AuditLane, LaneMode as AuditMode};
 use crate::kafka::registry::{CredentialSource, Credentials, RegistrySettings};
-use crate::kafka::settings::{BacklogLimits, FeedTopics, KafkaSettings, Retention, Start as FirstStart, Timeouts};
+use crate::kafka::settings::{
+    BacklogLimits, Cluster, FeedTopics, KafkaSettings, Retention, Start as FirstStart, Timeouts,
+};
 use crate::mapping::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
 use crate::pinterest::{BaseUrl, BaseUrlFault, ClientSettings, Mode, TokenSource};
 
@@ -38,6 +40,7 @@ pub(super) fn kafka(config: &Config) -> KafkaSettings {
         max_message_bytes: MAX_MESSAGE_BYTES,
         backlog: BacklogLimits::default(),
         retention: Retention { changelog: pipeline.window + margin, window: pipeline.window, margin },
+        cluster: Cluster::Kafka,
     }
 }
 
