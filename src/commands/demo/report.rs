@@ -63,6 +63,9 @@ pub struct Latency {
     pub p99: Duration,
 }
 
+/// Longer latencies count as this: a day.
+const LONGEST_MS: u64 = 86_400_000;
+
 /// Collects latencies, in milliseconds, to three digits.
 #[derive(Debug)]
 pub struct Latencies(Histogram<u64>);
@@ -70,7 +73,9 @@ pub struct Latencies(Histogram<u64>);
 impl Latencies {
     #[must_use]
     pub fn new() -> Self {
-        Self(Histogram::new(3).expect("three digits are allowed"))
+        Self(
+            Histogram::new_with_bounds(1, LONGEST_MS, 3).expect("the bounds are in order and three digits are allowed"),
+        )
     }
 
     pub fn record(&mut self, latency: Duration) {
@@ -280,6 +285,14 @@ mod tests {
             elapsed: Duration::from_millis(1250),
             latency: latencies.percentiles(),
         }
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_latencies_whatever_their_size() {
+        let mut latencies = Latencies::new();
+        (1..=100).for_each(|second| latencies.record(Duration::from_secs(second)));
+        let Latency { p50, p99 } = latencies.percentiles();
+        assert_eq!((p50.as_secs(), p99.as_secs()), (50, 99));
     }
 
     #[test]
