@@ -41,6 +41,9 @@ pub struct DecodeFault {
     pub detail: Option<Box<str>>,
 }
 
+/// A fault on its way up. Boxed, so that the results of the many small reads fit into registers.
+type Fault = Box<DecodeFault>;
+
 /// What was compiled of one writer schema and one plan.
 pub struct Decoder {
     plan: Arc<Compiled>,
@@ -78,7 +81,7 @@ impl Decoder {
         let mut ranked = Ranked::new(sink, self.plan.n_slots);
         let read = run::run(&self.root, self, &self.writer, &mut cursor, &mut ranked);
         ranked.flush();
-        read.and_then(|()| cursor.finish())
+        read.and_then(|()| cursor.finish()).map_err(|fault| *fault)
     }
 }
 
