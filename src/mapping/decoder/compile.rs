@@ -84,16 +84,18 @@ struct Compiler<'s> {
 
 impl Compiler<'_> {
     fn resolve(&mut self, from: TypeId, to: &Node) -> Result<Op, Unresolvable> {
-        self.n_ops += 1;
-        if MAX_OPS < self.n_ops {
-            return Err(too_large());
-        }
+        self.count(1)?;
         let (writer, reader) = (self.writer, &self.plan.schema);
         match (&writer.get(from).kind, &reader.get(to.ty).kind) {
             (Kind::Union(branches), _) => self.union(branches, to),
             (_, Kind::Union(branches)) => self.branch(from, branches, to),
             (written, read) => self.plain(from, written, read, to),
         }
+    }
+
+    fn count(&mut self, n_ops: usize) -> Result<(), Unresolvable> {
+        self.n_ops = self.n_ops.saturating_add(n_ops);
+        if MAX_OPS < self.n_ops { Err(too_large()) } else { Ok(()) }
     }
 
     fn union(&mut self, branches: &[TypeId], to: &Node) -> Result<Op, Unresolvable> {
@@ -203,6 +205,7 @@ impl Compiler<'_> {
         let Part::Fields { fields: wanted, role } = &to.part else {
             return Err(refuse("a record that is not wanted".into()));
         };
+        self.count(written.fields.len())?;
         let sought = matches(written, read);
         let mut ops = Vec::with_capacity(written.fields.len());
         for (n, field) in written.fields.iter().enumerate() {

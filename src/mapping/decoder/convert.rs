@@ -7,7 +7,7 @@ use super::Fault;
 use super::compile::Feed;
 use super::cursor::{malformed, too_large, utf8};
 use crate::domain::UnixMillis;
-use crate::mapping::plan::{Constant, Step};
+use crate::mapping::plan::{Constant, Reading, Step};
 use crate::mapping::schema::Unit;
 use crate::mapping::value::Value;
 
@@ -69,8 +69,12 @@ pub(super) fn convert<'a>(feed: &'a Feed, raw: Raw<'a>) -> Result<Option<Value<'
 
 /// Applies `prefix` and `hashed`.
 #[inline]
-fn finish_text<'a>(feed: &'a Feed, mut value: Value<'a>) -> Value<'a> {
+fn finish_text<'a>(feed: &'a Feed, value: Value<'a>) -> Value<'a> {
     let reading = &feed.source.reading;
+    if reading.prefix.is_none() && !reading.hashed { value } else { dress(reading, value) }
+}
+
+fn dress<'a>(reading: &Reading, mut value: Value<'a>) -> Value<'a> {
     if let Some(prefix) = &reading.prefix {
         if let Value::Text(text) = &value {
             value = Value::Text(format!("{prefix}{text}").into());

@@ -359,6 +359,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_damaged_schema_is_refused_or_read(
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0_usize..40), 1..4),
+    ) {
+        const SCHEMA: &str = include_str!("../../../schemas/order.avsc");
+        let plan = Plan::unchecked(SCHEMA);
+        let mut writer = SCHEMA.replace(char::is_whitespace, "").into_bytes();
+        prop_assume!(writer.is_ascii());
+        for (from, to, length) in cuts {
+            let from = from.index(writer.len());
+            let piece: Vec<u8> = writer[from..].iter().copied().take(length).collect();
+            let to = to.index(writer.len());
+            writer.splice(to..(to + length).min(writer.len()), piece);
+        }
+        let writer = String::from_utf8(writer).unwrap();
+        if let Ok(decoder) = Decoder::compile(&writer, &[], &plan) {
+            let mut listed = Listed::default();
+            decoder.decode_into(&[2; 300], &mut listed).ok();
+        }
+        Plan::compile("damaged", &writer, &[], &crate::mapping::plan::Overrides::new()).ok();
+    }
+}
+
 /// The holes of apache-avro 0.22 that this decoder does not have, each as it is there, so that it is noticed when one
 /// is closed.
 #[test]

@@ -4,7 +4,7 @@
 //! (<https://avro.apache.org/docs/1.12.0/specification/>, read 2026-11-24). Types may be used before the file that
 //! defines them is read, so that references need no order. `serde_json` refuses JSON nested deeper than 128.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value as Json};
 
@@ -113,10 +113,11 @@ impl Parser {
         let Some(Json::Array(declared)) = object.get("fields") else {
             return Err(fault(format!("record {} has no `fields`", names.full)));
         };
-        let mut fields: Vec<Field> = Vec::with_capacity(declared.len());
+        let mut fields = Vec::with_capacity(declared.len());
+        let mut seen = HashSet::with_capacity(declared.len());
         for field in declared {
             let field = self.field(field, &names.full, inner)?;
-            if fields.iter().any(|other| other.name == field.name) {
+            if !seen.insert(field.name.clone()) {
                 return Err(fault(format!("record {} has the field {} twice", names.full, field.name)));
             }
             fields.push(field);
