@@ -235,6 +235,22 @@ fn a_leaf_is_read_as_the_reader_says_and_promoted() {
 }
 
 #[test]
+fn a_number_that_means_something_else_is_refused() {
+    let time = plan(
+        r#"{"name": "v", "type": {"type": "long", "logicalType": "timestamp-millis"}, "pinterest": "app_info.install_time"}"#,
+    );
+    for (ty, resolves) in [
+        (r#"{"type": "int", "logicalType": "date"}"#, false),
+        (r#"{"type": "int", "logicalType": "time-millis"}"#, false),
+        (r#"{"type": "long", "logicalType": "timestamp-nanos"}"#, true),
+        ("\"int\"", true),
+    ] {
+        let found = Decoder::compile(&writer(&format!(r#"{{"name": "v", "type": {ty}}}"#)), &[], &time);
+        assert_eq!(found.is_ok(), resolves, "{ty}");
+    }
+}
+
+#[test]
 fn lists_and_maps_yield_every_value_and_contents_are_kept_apart() {
     let plan = plan(
         r#"{"name": "mails", "type": {"type": "array", "items": ["null", "string"]}, "pinterest": "user_data.em"},
