@@ -154,6 +154,9 @@ impl Parser {
         if symbols.is_empty() {
             return Err(fault(format!("enum {} has no symbols", names.full)));
         }
+        if let Some(symbol) = symbols.iter().find(|symbol| !is_name(symbol)) {
+            return Err(fault(format!("the symbol {symbol:?} of enum {} is not a name", names.full)));
+        }
         if default.as_ref().is_some_and(|default| !symbols.contains(default)) {
             return Err(fault(format!("the default of enum {} is none of its symbols", names.full)));
         }

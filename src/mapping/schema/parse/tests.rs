@@ -61,6 +61,7 @@ fn a_schema_that_is_none_is_refused_with_the_reason() {
             "twice",
         ),
         (r#"{"type": "enum", "name": "E", "symbols": ["A"], "default": "B"}"#, "none of its symbols"),
+        (r#"{"type": "enum", "name": "E", "symbols": ["A b"]}"#, "is not a name"),
         (r#"{"type": "fixed", "name": "F", "size": 99999999999}"#, "needs a size"),
         (r#"{"type": "fixed", "name": "F!", "size": 1}"#, "not a name"),
     ] {
