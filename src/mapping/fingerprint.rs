@@ -11,6 +11,8 @@ use super::schema::{Field, Kind, Schema, TypeId, parse};
 
 /// Fingerprint of the empty string, and the polynomial.
 const EMPTY: u64 = 0xc15d_213a_a4d7_a795;
+/// Deepest nesting of types. JSON itself may nest 128 deep; a chain of named types has no such end.
+const MAX_DEPTH: usize = 256;
 
 /// The text is no Avro schema, or uses a type that nothing defines.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +33,8 @@ pub fn fingerprint(schema: &str) -> Result<[u8; 8], NotASchema> {
 /// One of them is not an Avro schema, or a type is missing.
 pub fn fingerprint_with(schema: &str, references: &[&str]) -> Result<[u8; 8], NotASchema> {
     let schema = parse(schema, references).map_err(|fault| NotASchema(fault.to_string().into()))?;
-    Ok(crc_64_avro(canonical(&schema).as_bytes()).to_le_bytes())
+    let form = canonical(&schema).ok_or_else(|| NotASchema(format!("nested deeper than {MAX_DEPTH}").into()))?;
+    Ok(crc_64_avro(form.as_bytes()).to_le_bytes())
 }
 
 fn crc_64_avro(bytes: &[u8]) -> u64 {
@@ -40,21 +43,27 @@ fn crc_64_avro(bytes: &[u8]) -> u64 {
     })
 }
 
-fn canonical(schema: &Schema) -> String {
-    let mut form = Canonical { schema, defined: Vec::new(), out: String::new() };
-    form.write(schema.root());
-    form.out
+/// `None` if it nests too deeply.
+fn canonical(schema: &Schema) -> Option<String> {
+    let mut form = Canonical { schema, defined: Vec::new(), deepest: 0, out: String::new() };
+    form.write(schema.root(), 0);
+    (form.deepest <= MAX_DEPTH).then_some(form.out)
 }
 
 struct Canonical<'s> {
     schema: &'s Schema,
     /// Named types that were written out; they are named from then on.
     defined: Vec<&'s str>,
+    deepest: usize,
     out: String,
 }
 
 impl<'s> Canonical<'s> {
-    fn write(&mut self, ty: TypeId) {
+    fn write(&mut self, ty: TypeId, depth: usize) {
+        self.deepest = self.deepest.max(depth);
+        if MAX_DEPTH < depth {
+            return;
+        }
         let schema: &'s Schema = self.schema;
         let kind = &schema.get(ty).kind;
         if let Some(names) = kind.names() {
@@ -67,7 +76,7 @@ impl<'s> Canonical<'s> {
         match kind {
             Kind::Record(record) => {
                 self.out.push_str("\"fields\":");
-                self.list(&record.fields, Self::field);
+                self.list(&record.fields, |form, field| form.field(field, depth));
                 self.out.push('}');
             }
             Kind::Enum(of) => {
@@ -76,9 +85,9 @@ impl<'s> Canonical<'s> {
                 self.out.push('}');
             }
             Kind::Fixed(fixed) => self.push(format_args!("\"size\":{}}}", fixed.size)),
-            Kind::Array(items) => self.around("{\"type\":\"array\",\"items\":", *items),
-            Kind::Map(values) => self.around("{\"type\":\"map\",\"values\":", *values),
-            Kind::Union(branches) => self.list(branches, |form, branch| form.write(*branch)),
+            Kind::Array(items) => self.around("{\"type\":\"array\",\"items\":", *items, depth),
+            Kind::Map(values) => self.around("{\"type\":\"map\",\"values\":", *values, depth),
+            Kind::Union(branches) => self.list(branches, |form, branch| form.write(*branch, depth + 1)),
             Kind::Null
             | Kind::Boolean
             | Kind::Int
@@ -90,15 +99,15 @@ impl<'s> Canonical<'s> {
         }
     }
 
-    fn field(&mut self, field: &Field) {
+    fn field(&mut self, field: &Field, depth: usize) {
         self.push(format_args!("{{\"name\":\"{}\",\"type\":", field.name));
-        self.write(field.ty);
+        self.write(field.ty, depth + 1);
         self.out.push('}');
     }
 
-    fn around(&mut self, before: &str, ty: TypeId) {
+    fn around(&mut self, before: &str, ty: TypeId, depth: usize) {
         self.out.push_str(before);
-        self.write(ty);
+        self.write(ty, depth + 1);
         self.out.push('}');
     }
 
@@ -150,13 +159,23 @@ mod tests {
             {"name": "t", "aliases": ["z"], "type": {"type": "long", "logicalType": "timestamp-millis"}}, {"name": "g", "type": "E"}]}"#;
         assert_eq!(fingerprint(plain), fingerprint(adorned));
         assert_eq!(
-            canonical(&parse(adorned, &[]).unwrap()),
+            canonical(&parse(adorned, &[]).unwrap()).unwrap(),
             r#"{"name":"a.R","type":"record","fields":[{"name":"x","type":["null","string"]},{"name":"e","type":{"name":"a.E","type":"enum","symbols":["X"]}},{"name":"f","type":{"name":"a.F","type":"fixed","size":4}},{"name":"t","type":"long"},{"name":"g","type":"a.E"}]}"#
         );
         // apache-avro agrees on the plain schema, and not on the other.
         let theirs = |schema: &str| AvroSchema::parse_str(schema).unwrap().fingerprint::<Rabin>().bytes;
         assert_eq!(fingerprint(plain).map(Vec::from), Ok(theirs(plain)));
         assert_ne!(theirs(plain), theirs(adorned));
+    }
+
+    #[test]
+    fn a_chain_of_names_has_an_end() {
+        let link = |n: usize| {
+            format!(r#"{{"type": "record", "name": "R{n}", "fields": [{{"name": "a", "type": "R{}"}}]}}"#, n + 1)
+        };
+        let chain: Vec<_> = (0..20_000).map(link).collect();
+        let last = r#"{"type": "fixed", "name": "R20000", "size": 1}"#;
+        assert!(fingerprint(&format!("[{}, {last}]", chain.join(","))).is_err());
     }
 
     #[test]
