@@ -183,7 +183,7 @@ impl Pipeline {
     }
 }
 
-/// SplitMix64: small, seeded, good enough to spread waiting times.
+/// `SplitMix64`: small, seeded, good enough to spread waiting times.
 #[derive(Debug)]
 struct Random(u64);
 

@@ -269,13 +269,13 @@ impl Engine {
                     holding.inbox.push_back(Waiting { records: records.into(), _receipt: receipt });
                 }
             }
-            // Everything before it has been taken, or waits in the inbox: then the next one will say so again.
-            Some(Yield::Reached { partition, epoch, position }) => {
-                if self.holding(partition, epoch).is_some_and(|holding| holding.inbox.is_empty()) {
-                    self.step(Input::Reached { partition, epoch, position });
-                }
+            // Everything before it has been taken; else it waits in the inbox, and the next one will say so again.
+            Some(Yield::Reached { partition, epoch, position })
+                if self.holding(partition, epoch).is_some_and(|holding| holding.inbox.is_empty()) =>
+            {
+                self.step(Input::Reached { partition, epoch, position });
             }
-            None => {}
+            Some(Yield::Reached { .. }) | None => {}
         }
         Turn::Next
     }

@@ -46,6 +46,7 @@ pub(crate) fn settings(broker: &Broker, name: &str) -> KafkaSettings {
             window: Duration::from_hours(48),
             margin: Duration::from_mins(2),
         },
+        cluster: pinrelay::kafka::settings::Cluster::Kafka,
     }
 }
 
