@@ -19,7 +19,7 @@ use crate::support::Broker;
 async fn rig(broker: &Broker, settings: &KafkaSettings) -> (Member, Writer) {
     create_topics(broker, settings, 2).await;
     let mut member = Member::join(settings);
-    member.start_all(2).await;
+    member.start(2).await;
     let writer = Writer::open(settings, member.remote()).await;
     (member, writer)
 }
