@@ -16,7 +16,7 @@ pub mod message;
 pub mod metadata;
 mod native;
 mod rebalance;
-mod resolve;
+pub mod resolve;
 pub mod restore;
 mod restore_plan;
 #[cfg(test)]

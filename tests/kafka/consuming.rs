@@ -21,7 +21,9 @@ async fn hand_one_over(first: &mut Member, settings: &KafkaSettings) -> (Member,
     let held = first.start(2).await;
     let mut other = Member::join(&second(settings));
     let moving = first.revoked().await;
-    moving.iter().for_each(|p| first.release(*p));
+    for p in &moving {
+        first.release(*p);
+    }
     other.start(1).await;
     (other, *held.iter().find(|p| !moving.contains(p)).unwrap())
 }
@@ -63,10 +65,11 @@ async fn markers_at_the_end_of_the_log_are_reported_as_passed() {
     member.start(1).await;
     let mut seen = Vec::new();
     let position = loop {
-        match member.next().await {
-            ConsumerEvent::Messages(batch) => seen.extend(batch.messages.iter().map(|message| message.offset.0)),
-            ConsumerEvent::Reached { position, .. } => break position,
-            other => panic!("{other:?}"),
+        let event = member.next().await;
+        if let ConsumerEvent::Messages(batch) = &event {
+            seen.extend(batch.messages.iter().map(|message| message.offset.0));
+        } else if let ConsumerEvent::Reached { position, .. } = event {
+            break position;
         }
     };
     // Records at 0 and 2, markers at 1 and 3.
@@ -109,7 +112,9 @@ async fn two_members_share_the_partitions_and_each_record_is_read_by_one_of_them
     first.start(4).await;
     let mut other = Member::join(&second(&settings));
     let moving = first.revoked().await;
-    moving.iter().for_each(|p| first.release(*p));
+    for p in &moving {
+        first.release(*p);
+    }
     let taken = other.start(2).await;
     assert_eq!(taken, moving);
 

@@ -27,9 +27,9 @@ async fn restore(settings: &KafkaSettings, member: &Member) -> (Result<RestoredP
     let settings = Arc::new(settings.clone());
     let (remote, assignment) = (member.remote(), member.given[&partition(0)]);
     tokio::task::spawn_blocking(move || {
-        let restorer = Restorer::new(settings, PROCESS, vec![1]).unwrap();
+        let source = Restorer::new(settings, PROCESS, vec![1]).unwrap();
         let mut told = Told::default();
-        let restored = restorer.restore(
+        let restored = source.restore(
             partition(0),
             || true,
             |at, metadata| remote.commit_start(partition(0), assignment, at, metadata),

@@ -81,20 +81,17 @@ impl Member {
 
     pub(crate) async fn next(&mut self) -> ConsumerEvent {
         let event = timeout(PATIENCE, self.events.recv()).await.expect("an event in time").expect("a living consumer");
-        match event {
-            ConsumerEvent::Failed(failure) => panic!("{failure}"),
-            event => event,
-        }
+        assert!(!matches!(event, ConsumerEvent::Failed(_)), "{event:?}");
+        event
     }
 
     pub(crate) async fn assigned(&mut self) -> (PartitionId, Assignment) {
-        match self.next().await {
-            ConsumerEvent::Assigned { partition, assignment } => {
-                self.given.insert(partition, assignment);
-                (partition, assignment)
-            }
-            other => panic!("an assignment was due, not {other:?}"),
-        }
+        let event = self.next().await;
+        let ConsumerEvent::Assigned { partition, assignment } = event else {
+            panic!("an assignment was due, not {event:?}")
+        };
+        self.given.insert(partition, assignment);
+        (partition, assignment)
     }
 
     /// Takes `count` partitions and starts them at their beginnings, each in the epoch of its number.
@@ -113,12 +110,13 @@ impl Member {
         self.remote().released(partition, self.given[&partition]);
     }
 
+    /// What the next revocation takes; messages before it are passed over.
     pub(crate) async fn revoked(&mut self) -> Vec<PartitionId> {
         loop {
-            match self.next().await {
-                ConsumerEvent::Revoked(partitions) => return partitions,
-                ConsumerEvent::Messages(_) | ConsumerEvent::Reached { .. } => {}
-                other => panic!("a revocation was due, not {other:?}"),
+            let event = self.next().await;
+            assert!(!matches!(event, ConsumerEvent::Assigned { .. } | ConsumerEvent::Lost(_)), "{event:?}");
+            if let ConsumerEvent::Revoked(partitions) = event {
+                return partitions;
             }
         }
     }
