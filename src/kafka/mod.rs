@@ -22,6 +22,7 @@ mod native;
 mod rebalance;
 pub mod registry;
 mod resolve;
+pub mod resolve;
 pub mod restore;
 mod restore_plan;
 #[cfg(test)]
