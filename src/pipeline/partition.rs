@@ -94,7 +94,7 @@ impl Partition {
     }
 
     /// Takes over what the changelog held.
-    pub(crate) fn restored(&mut self, restored: Restored) {
+    pub(crate) fn restored(&mut self, now: Now, restored: Restored, queued: &mut Queued) {
         self.ledger = Ledger::new(restored.next_offset);
         self.window = restored.window;
         self.end = restored.end;
@@ -115,6 +115,33 @@ impl Partition {
             self.already.insert(offset, position);
         }
         self.phase = Phase::Reading;
+        if let Some(until) = restored.lost_until {
+            self.settle_lost(now, until, queued);
+        }
+    }
+
+    /// Settles what was deleted before it was read: one row for each run of records of which nothing is known (P5).
+    fn settle_lost(&mut self, now: Now, until: NextOffset, queued: &mut Queued) {
+        while self.ledger.position() < until {
+            let start = Offset(self.ledger.position().0);
+            let inherited = self.inherited.first_key_value().map(|(offset, _)| *offset);
+            let already = self.already.first_key_value().map(|(offset, _)| *offset);
+            let known = inherited.into_iter().chain(already).min().filter(|known| until.is_past(*known));
+            let end = known.map_or(until, |known| NextOffset(known.0));
+            if start.0 < end.0 {
+                self.ledger.settled(start, None);
+                self.ledger.reached(end);
+                let row = Settlement {
+                    range_end: Some(end),
+                    outcome: Outcome::new(Reason::DeletedBeforeRead),
+                    ..Settlement::of_nothing(start, now.wall)
+                };
+                self.outbox.push(Settled { row, at: now.wall });
+            }
+            if let Some(known) = known {
+                self.pass_unseen(now, Offset(known.next().0), queued);
+            }
+        }
     }
 
     /// Whether another record may be taken.

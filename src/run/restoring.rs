@@ -89,6 +89,7 @@ impl Attempt {
         let commit_start = |at, metadata| self.consumer.commit_start(partition, assignment, at, metadata);
         self.restorer.restore(partition, is_held, commit_start, |step| match step {
             Replayed::Begin { next_offset, end } => replay = Replay::new(&self.settings, next_offset, end),
+            Replayed::Lost { until } => replay.lost(until),
             Replayed::Entries { position, appended, entries } => replay.apply(position, appended, entries),
         })?;
         let restored = replay.finish(clock::wall());

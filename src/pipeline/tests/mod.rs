@@ -54,12 +54,20 @@ fn settings() -> Settings {
 impl Desk {
     /// Owns partition 0, restored from `entries`, reading from offset 0.
     fn restored(entries: &[ChangelogEntry]) -> Self {
+        Self::restored_without(None, entries)
+    }
+
+    /// The same, where the input partition begins at `lost_until` only.
+    fn restored_without(lost_until: Option<NextOffset>, entries: &[ChangelogEntry]) -> Self {
         let core = Pipeline::new(settings(), 1);
         let now = Now { boot: BootTime(1_000_000), wall: UnixMillis(1_000_000) };
         let mut desk = Self { core, now, effects: Vec::new(), changelog: 100, rows: Vec::new(), committed: None };
         desk.step(Input::Assigned(P0));
         let Some(Effect::Restore { partition, epoch }) = desk.effects.pop() else { panic!("no restore") };
         let mut replay = Replay::new(&settings(), NextOffset(0), ChangelogOffset(0));
+        if let Some(until) = lost_until {
+            replay.lost(until);
+        }
         replay.apply(ChangelogOffset(7), UnixMillis(900_000), entries);
         let restored = Box::new(replay.finish(desk.now.wall));
         desk.step(Input::Restored { partition, epoch, restored });

@@ -93,3 +93,27 @@ fn a_partition_has_room_up_to_its_span_and_for_every_restored_intent() {
     desk.read(150, 200, Hold);
     assert!(!desk.core.has_room(P0));
 }
+
+#[test]
+fn deleted_records_leave_one_row_for_each_run_of_which_nothing_is_known() {
+    let settled = ChangelogEntry::Outcome {
+        offset: Offset(4),
+        kind: crate::domain::SettledKind::NotSent,
+        redelivery: Redelivery::Impossible,
+        at: UnixMillis(900_000),
+    };
+    let mut desk = Desk::restored_without(Some(NextOffset(8)), &[intent(2, 9, Hold), settled]);
+    desk.commit();
+    let rows: Vec<_> =
+        desk.rows.iter().map(|row| (row.offset.0, row.range_end.map(|end| end.0), row.outcome.reason)).collect();
+    assert_eq!(
+        rows,
+        [
+            (0, Some(2), Reason::DeletedBeforeRead),
+            (2, None, Reason::RecordGone),
+            (3, Some(4), Reason::DeletedBeforeRead),
+            (5, Some(8), Reason::DeletedBeforeRead),
+        ]
+    );
+    assert_eq!(desk.committed, Some(NextOffset(8)));
+}
