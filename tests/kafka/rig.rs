@@ -122,10 +122,20 @@ impl Member {
         }
     }
 
-    /// Lets go of everything and closes.
+    /// Lets go of everything, of what is still given meanwhile too, and closes.
     pub(crate) async fn close(self, leaving: Leaving) {
-        self.given.keys().for_each(|partition| self.release(*partition));
-        tokio::task::spawn_blocking(move || self.consumer.close(leaving)).await.unwrap();
+        for partition in self.given.keys() {
+            self.release(*partition);
+        }
+        let Self { consumer, mut events, .. } = self;
+        let remote = consumer.remote();
+        let closed = tokio::task::spawn_blocking(move || consumer.close(leaving));
+        while let Some(event) = events.recv().await {
+            if let ConsumerEvent::Assigned { partition, assignment } = event {
+                remote.released(partition, assignment);
+            }
+        }
+        closed.await.unwrap();
     }
 }
 
