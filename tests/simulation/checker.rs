@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use pinrelay::domain::{EventKey, InDoubtPolicy, KeyState, OutcomeKind, Redelivery, Settlement};
 
-use crate::scenario::{Kind, Nature, Scenario, Time};
+use crate::scenario::{Kind, Nature, SKEW, Scenario, Time};
 
 /// A broken law.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) enum Law {
     G7,
     /// No doubt and no mark in a calm world.
     Calm,
+    /// R11: a lane without verdicts sends single events.
+    Probe,
     /// What the shell and the core owe each other.
     Contract,
 }
@@ -155,7 +157,7 @@ impl Checker {
         if row.kind == OutcomeKind::InDoubt {
             self.in_doubt += 1;
         }
-        if self.kind == Kind::Calm && (row.kind == OutcomeKind::InDoubt || row.redelivery == Redelivery::Possible) {
+        if self.kind.is_calm() && (row.kind == OutcomeKind::InDoubt || row.redelivery == Redelivery::Possible) {
             self.blame(now, Law::Calm, format!("{name} is in doubt or marked in a calm world: {row:?}"));
         }
     }
@@ -176,7 +178,8 @@ impl Checker {
             named.kind == expected && (named.key == row.key || named.key.is_none() || row.key.is_none())
         });
         if !fits || of == offset {
-            let what = format!("duplicate {partition}/{offset} says that {of} is {expected:?}, and its row is {named:?}");
+            let what =
+                format!("duplicate {partition}/{offset} says that {of} is {expected:?}, and its row is {named:?}");
             self.blame(now, Law::G2, what);
         }
     }
@@ -216,6 +219,12 @@ impl Checker {
         })
     }
 
+    /// How many records before `offset` have no row.
+    pub(crate) fn without_row(&self, now: Time, partition: usize, offset: i64) -> usize {
+        let waits = |known: &Known| known.row.is_none() && known.vanishes.is_none_or(|gone| now < gone);
+        self.records[partition].range(..offset).filter(|(_, known)| waits(known)).count()
+    }
+
     /// What can be said only when all has come to rest.
     pub(crate) fn finish(&mut self, now: Time) {
         if let Some((partition, offset)) = self.missing(now) {
@@ -245,28 +254,36 @@ impl Checker {
         let kind = self.records[partition].get(&offset).and_then(|known| known.row.as_ref()).map(|row| row.kind);
         let told = matches!(kind, Some(OutcomeKind::Delivered | OutcomeKind::InDoubt));
         if attempt.taken.is_some() && !told {
-            let what = format!("Pinterest took {partition}/{offset} (posted at {}), its row says {kind:?}", attempt.start);
+            let what =
+                format!("Pinterest took {partition}/{offset} (posted at {}), its row says {kind:?}", attempt.start);
             self.blame(now, Law::G3, what);
         }
     }
 
     fn sent_twice(&mut self, now: Time, earlier: &Attempt, later: &Attempt) {
-        if earlier.taken.unwrap_or(earlier.start) + self.window <= later.start {
+        if earlier.taken.unwrap_or(earlier.start) + self.window <= later.start + SKEW {
             return;
         }
         let what = format!(
             "key {:02x} was posted with {}/{} at {} and with {}/{} at {}",
-            later.key.0[0], earlier.partition, earlier.offset, earlier.start, later.partition, later.offset, later.start
+            later.key.0[0],
+            earlier.partition,
+            earlier.offset,
+            earlier.start,
+            later.partition,
+            later.offset,
+            later.start
         );
-        if self.kind == Kind::Calm {
+        if self.kind.is_calm() {
             self.blame(now, Law::Calm, format!("{what} in a calm world"));
         }
         if [earlier.policy, later.policy].contains(&InDoubtPolicy::Hold) {
             self.blame(now, Law::G3, format!("{what} under hold"));
         }
-        let marked = self.records[later.partition].get(&later.offset).and_then(|known| known.row.as_ref()).is_some_and(
-            |row| row.redelivery == Redelivery::Possible || row.kind == OutcomeKind::InDoubt,
-        );
+        let marked = self.records[later.partition]
+            .get(&later.offset)
+            .and_then(|known| known.row.as_ref())
+            .is_some_and(|row| row.redelivery == Redelivery::Possible || row.kind == OutcomeKind::InDoubt);
         if !marked {
             self.blame(now, Law::G3, format!("{what}, and the row of the later one is not marked"));
         }

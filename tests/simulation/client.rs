@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use pinrelay::domain::{
-    ConversionEvent, EventFacts, Mapped, NextOffset, Offset, Origin, Outcome, Reason, Record, UnixMillis,
+    ConversionEvent, Epoch, EventFacts, Mapped, NextOffset, Offset, Origin, Outcome, Reason, Record, UnixMillis,
     UnixSeconds,
 };
 use pinrelay::pipeline::Input;
@@ -107,11 +107,16 @@ impl World {
                 let revoked: BTreeSet<usize> = client.assignment.difference(&partitions).copied().collect();
                 let added: BTreeSet<usize> = partitions.difference(&client.assignment).copied().collect();
                 client.assignment.extend(&added);
-                if !revoked.is_empty() {
+                let revokes = !revoked.is_empty();
+                if revokes {
                     client.callbacks.push_back(Callback::Revoke(revoked));
                 }
                 if !added.is_empty() {
                     client.callbacks.push_back(Callback::Assign(added));
+                }
+                if revokes && self.strikes(self.scenario.chances.evicted_while_revoking) {
+                    self.trace.say(self.now, || format!("the group throws out member {member}"));
+                    self.kafka.group.leave(member, self.now);
                 }
             }
             Heartbeat::UnknownMember => self.evicted(slot),
@@ -137,8 +142,9 @@ impl World {
     }
 
     pub(crate) fn poll(&mut self, slot: usize) {
-        let process = &mut self.processes[slot];
         let mut delay = self.random.between(3, 25);
+        let late = self.strikes(self.scenario.chances.slow_poll);
+        let process = &mut self.processes[slot];
         if process.revoking.is_none() {
             process.client.polled = self.now;
             if let Some(callback) = process.client.callbacks.pop_front() {
@@ -147,6 +153,9 @@ impl World {
                 self.read(slot);
                 delay = self.random.between(1, 15);
             }
+        }
+        if late {
+            delay += self.random.below(400);
         }
         self.own(slot, delay, Own::Poll);
     }
@@ -167,7 +176,11 @@ impl World {
                     }
                     let held = Held { epoch: NO_EPOCH, member: process.client.member, stage: Stage::Assigned };
                     if process.held.insert(partition, held).is_some() {
-                        self.checker.blame(self.now, Law::Contract, format!("{partition} is assigned while it is held"));
+                        self.checker.blame(
+                            self.now,
+                            Law::Contract,
+                            format!("{partition} is assigned while it is held"),
+                        );
                     }
                     self.step(slot, Input::Assigned(partition_id(partition)));
                 }
@@ -220,6 +233,7 @@ impl World {
     /// Takes some records of each partition that has room.
     fn read(&mut self, slot: usize) {
         let life = self.processes[slot].life;
+        let ignores_room = self.is(Variant::IgnoresRoom);
         let partitions: Vec<usize> = self.processes[slot].held.keys().copied().collect();
         for partition in partitions {
             for _ in 0..self.random.between(1, 6) {
@@ -228,22 +242,23 @@ impl World {
                     return;
                 }
                 let Process { core: Some(core), plan, .. } = process else { return };
-                let Some(Held { epoch, stage: Stage::Reading { position }, .. }) = process.held.get_mut(&partition) else {
+                let Some(Held { epoch, stage: Stage::Reading { position }, .. }) = process.held.get_mut(&partition)
+                else {
                     break;
                 };
-                if !core.has_room(partition_id(partition)) {
+                if !ignores_room && !core.has_room(partition_id(partition)) {
                     break;
                 }
                 let epoch = *epoch;
-                let next = self.scenario.records[partition].iter().find(|spec| {
-                    *position <= spec.offset && spec.vanishes.is_none_or(|gone| self.now < gone)
-                });
+                let next = self.scenario.records[partition]
+                    .iter()
+                    .find(|spec| *position <= spec.offset && spec.vanishes.is_none_or(|gone| self.now < gone));
                 let name = partition_id(partition);
                 match next {
                     Some(spec) if spec.available <= self.now => {
                         *position = spec.offset + 1;
-                        let received = self.now;
-                        let record = Box::new(record(spec, partition, *plan, received));
+                        let record = Box::new(record(spec, partition, *plan, self.now));
+                        self.bounded(partition, spec.offset);
                         self.step(slot, Input::Record { partition: name, epoch, record });
                     }
                     Some(_) => break,
@@ -262,7 +277,39 @@ impl World {
     }
 }
 
-const NO_EPOCH: pinrelay::domain::Epoch = pinrelay::domain::Epoch(0);
+impl World {
+    /// A partition is given up while its next record is being mapped: the record comes late, if at all.
+    pub(crate) fn leaves_record_behind(&mut self, slot: usize, partition: usize) {
+        if !self.strikes(self.scenario.chances.stale_record) {
+            return;
+        }
+        if let Some(Held { epoch, stage: Stage::Reading { position }, .. }) = self.processes[slot].held.get(&partition)
+        {
+            let (epoch, position) = (*epoch, *position);
+            let delay = self.random.pick(&[1, 100, 300, 1000]);
+            self.own(slot, delay, Own::StaleRecord { partition, epoch, position });
+        }
+    }
+
+    pub(crate) fn stale_record(&mut self, slot: usize, partition: usize, epoch: Epoch, position: i64) {
+        let spec = self.scenario.records[partition].iter().find(|spec| position <= spec.offset);
+        if let Some(spec) = spec.filter(|spec| spec.available <= self.now) {
+            let record = Box::new(record(spec, partition, self.processes[slot].plan, self.now));
+            self.step(slot, Input::Record { partition: partition_id(partition), epoch, record });
+        }
+    }
+
+    /// G5: what was read and has no visible row yet. One span may be in the transaction under way, one behind it, and
+    /// as much again if a former owner's intents lie ahead.
+    fn bounded(&mut self, partition: usize, offset: i64) {
+        let open = self.checker.without_row(self.now, partition, offset);
+        if 3 * self.scenario.settings.span < open {
+            self.checker.blame(self.now, Law::G5, format!("{open} records of {partition} before {offset} have no row"));
+        }
+    }
+}
+
+const NO_EPOCH: Epoch = Epoch(0);
 
 /// What decoding and mapping make of a message under one plan.
 fn record(spec: &Spec, partition: usize, plan: usize, received: Time) -> Record {
@@ -272,7 +319,7 @@ fn record(spec: &Spec, partition: usize, plan: usize, received: Time) -> Record 
             key: event.event_key(),
             lane: lane_of(event),
             policy: event.policy,
-            event_time: UnixSeconds(WALL / 1000),
+            event_time: UnixSeconds(if event.old { WALL / 1000 - 7200 } else { WALL / 1000 }),
             body: body(partition, spec.offset, event.key).into(),
             facts: Box::new(EventFacts::default()),
         }),

@@ -10,6 +10,8 @@ mod client;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod kafka;
 #[cfg(test)]
 mod pinterest;
@@ -32,6 +34,7 @@ mod world;
 
 #[cfg(test)]
 mod worlds {
+    use std::collections::BTreeMap;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use crate::checker::{Law, Violation};
@@ -71,7 +74,7 @@ mod worlds {
 
     fn holds(kind: Kind) {
         let (mut events, mut in_doubt) = (0, 0);
-        let mut failures = Vec::new();
+        let mut failures: BTreeMap<Law, Vec<String>> = BTreeMap::new();
         let worlds = number("SIMULATION_WORLDS").unwrap_or(WORLDS);
         let first = number("SIMULATION_FIRST").unwrap_or(0);
         for seed in first..first + worlds {
@@ -79,12 +82,16 @@ mod worlds {
             events += report.events;
             in_doubt += report.in_doubt;
             if let Some(violation) = report.violation {
-                failures.push(format!("SIMULATION_KIND={} SIMULATION_SEED={seed}: {violation:?}", kind.letter()));
+                let line = format!("SIMULATION_KIND={} SIMULATION_SEED={seed}: {violation:?}", kind.letter());
+                failures.entry(violation.law).or_default().push(line);
             }
         }
         println!("{kind:?}: {worlds} worlds, {events} events, {in_doubt} rows in doubt");
-        failures.truncate(20);
-        assert!(failures.is_empty(), "{}", failures.join("\n"));
+        let shown: Vec<String> = failures
+            .iter()
+            .map(|(law, lines)| format!("{law:?}, {} worlds:\n{}", lines.len(), lines[..lines.len().min(5)].join("\n")))
+            .collect();
+        assert!(shown.is_empty(), "{}", shown.join("\n"));
     }
 
     #[test]
@@ -107,6 +114,16 @@ mod worlds {
         holds(Kind::Compaction);
     }
 
+    #[test]
+    fn a_key_is_not_sent_twice_within_a_short_window_by_processes_that_sleep() {
+        holds(Kind::Window);
+    }
+
+    #[test]
+    fn a_feed_that_was_idle_for_longer_than_its_changelog_is_kept_goes_on() {
+        holds(Kind::Idle);
+    }
+
     /// With `SIMULATION_SHARES` every control runs in so many worlds of each of its kinds, and the share of those in
     /// which it was caught is printed; else each runs until it is caught.
     #[test]
@@ -118,7 +135,8 @@ mod worlds {
             let mut caught = 0;
             for kind in broken.kinds() {
                 let worlds = shares.unwrap_or(CONTROL_WORLDS);
-                let violations = (0..worlds).filter(|seed| run(*kind, *seed, broken, Trace::Silent).violation.is_some());
+                let violations =
+                    (0..worlds).filter(|seed| run(*kind, *seed, broken, Trace::Silent).violation.is_some());
                 let here = if shares.is_some() { violations.count() } else { violations.take(1).count() };
                 caught += here;
                 line += &format!(" {}:{here:5}", kind.letter());

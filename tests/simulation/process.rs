@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use pinrelay::domain::{Answer, Answered, BatchId, BootTime, Epoch, Now, UnixMillis};
+use pinrelay::domain::{Answer, Answered, BatchId, BootTime, Epoch, EventKey, LaneId, Now, UnixMillis};
 use pinrelay::pipeline::{Batch, Effect, Input, Pipeline};
 
 use crate::checker::{Attempt, Law};
@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::pinterest::{Fate, Posted, answered};
 use crate::restore::Restoring;
 use crate::scenario::{ANSWER_TIMEOUT, DRAIN_DEADLINE, EventSpec, Time, WALL, index_of, partition_id};
-use crate::ticks::{Job, Producer, Produced};
+use crate::ticks::{Job, Produced, Producer};
 use crate::trace;
 use crate::variants::Variant;
 use crate::world::{Event, Own, World};
@@ -39,7 +39,9 @@ pub(crate) enum Stage {
     /// Until the core asks for a restore.
     Assigned,
     Restoring(Box<Restoring>),
-    Reading { position: i64 },
+    Reading {
+        position: i64,
+    },
     /// Revoked: read no further.
     Closing,
 }
@@ -50,6 +52,7 @@ pub(crate) struct Post {
     pub(crate) slot: usize,
     pub(crate) life: u64,
     pub(crate) batch: BatchId,
+    pub(crate) lane: LaneId,
     pub(crate) events: Vec<Posted>,
     pub(crate) fate: Fate,
     pub(crate) back: Option<Time>,
@@ -74,6 +77,8 @@ pub(crate) struct Process {
     effects: VecDeque<Effect>,
     /// Posts without an answer, with their place in the world's list.
     posts: BTreeMap<BatchId, usize>,
+    /// Lanes whose last answer gave no verdict.
+    doubting: BTreeSet<LaneId>,
     wake_at: Option<Time>,
     boot: u64,
     skew: i64,
@@ -99,6 +104,7 @@ impl Process {
             plan: 0,
             effects: VecDeque::new(),
             posts: BTreeMap::new(),
+            doubting: BTreeSet::new(),
             wake_at: None,
             boot: 0,
             skew: 0,
@@ -233,14 +239,24 @@ impl World {
             }
             Own::Resume => self.run_effects(slot),
             Own::Restore { partition, epoch } => self.restore(slot, partition, epoch),
+            Own::StaleRecord { partition, epoch, position } => self.stale_record(slot, partition, epoch, position),
             Own::PostTimeout(batch) => {
-                if self.processes[slot].posts.remove(&batch).is_some() {
+                if let Some(post) = self.processes[slot].posts.remove(&batch) {
+                    self.processes[slot].doubting.insert(self.posts[post].lane);
                     let answered = answered(Answer::Ambiguous, self.clocks(slot).wall);
                     self.step(slot, Input::Posted { batch, answered });
                 }
             }
             Own::Reply(Reply::Post { batch, answered }) => {
                 if let Some(post) = self.processes[slot].posts.remove(&batch) {
+                    let lane = self.posts[post].lane;
+                    match answered.answer {
+                        Answer::Ambiguous => self.processes[slot].doubting.insert(lane),
+                        Answer::Verdicts(_) | Answer::WholeRefused { .. } => {
+                            self.processes[slot].doubting.remove(&lane)
+                        }
+                        Answer::NotTaken { .. } => false,
+                    };
                     if answered.answer != Answer::Ambiguous {
                         for event in &self.posts[post].events {
                             self.checker.attempts[event.attempt].unsure = false;
@@ -304,21 +320,23 @@ impl World {
             return self.checker.blame(self.now, Law::Contract, format!("batch {} is empty", batch.id.0));
         }
         let course = self.course();
+        self.probes_alone(slot, &batch);
         let mut events = Vec::new();
         for body in &batch.bodies {
             let (partition, offset, key) = read_body(body);
             let specs = &self.scenario.records[partition];
-            let spec = &specs[specs.binary_search_by_key(&offset, |spec| spec.offset).expect("bodies are made of records")];
+            let spec =
+                &specs[specs.binary_search_by_key(&offset, |spec| spec.offset).expect("bodies are made of records")];
             let former = self.checker.attempts.iter().find(|a| a.partition == partition && a.offset == offset);
             // The policy is settled when a record is claimed; a later mapping does not change it.
-            let mapped = spec.plans[self.processes[slot].plan].map(|event| event.policy);
+            let mapped = spec.plans[self.processes[slot].plan].map(EventSpec::effective_policy);
             let policy = former.map(|attempt| attempt.policy).or(mapped).expect("posted records map to events");
             let attempt = self.checker.attempts.len();
             events.push(Posted { partition, offset, nature: spec.nature, attempt });
             self.checker.attempts.push(Attempt {
                 partition,
                 offset,
-                key: EventSpec { key, policy }.event_key(),
+                key: EventKey([key; 16]),
                 policy,
                 start: self.now,
                 taken: None,
@@ -330,11 +348,36 @@ impl World {
         if let Some(arrives) = course.arrives {
             self.after(arrives - self.now, Event::Pinterest { post });
         }
-        self.posts.push(Post { slot, life, batch: batch.id, events, fate: course.fate, back: course.back });
+        self.posts.push(Post {
+            slot,
+            life,
+            batch: batch.id,
+            lane: batch.lane,
+            events,
+            fate: course.fate,
+            back: course.back,
+        });
         if self.processes[slot].posts.insert(batch.id, post).is_some() {
-            self.checker.blame(self.now, Law::Contract, format!("batch {} is posted while it is under way", batch.id.0));
+            self.checker.blame(
+                self.now,
+                Law::Contract,
+                format!("batch {} is posted while it is under way", batch.id.0),
+            );
         }
         self.own(slot, ANSWER_TIMEOUT, Own::PostTimeout(batch.id));
+    }
+
+    /// R11: after an answer without verdict one event at a time finds out whether Pinterest is back.
+    fn probes_alone(&mut self, slot: usize, batch: &Batch) {
+        let process = &self.processes[slot];
+        if !process.doubting.contains(&batch.lane) {
+            return;
+        }
+        let others = process.posts.values().filter(|post| self.posts[**post].lane == batch.lane).count();
+        if 1 < batch.bodies.len() || 0 < others {
+            let what = format!("process {slot} posts batch {} to a lane in doubt, and not as a lone probe", batch.id.0);
+            self.checker.blame(self.now, Law::Probe, what);
+        }
     }
 
     fn course(&mut self) -> crate::pinterest::Course {
@@ -375,8 +418,9 @@ impl World {
 
     pub(crate) fn ask_back(&mut self, slot: usize, partitions: &[usize]) {
         let due = self.now + DRAIN_DEADLINE + GRACE;
-        let process = &mut self.processes[slot];
         for partition in partitions {
+            self.leaves_record_behind(slot, *partition);
+            let process = &mut self.processes[slot];
             process.due.entry(*partition).or_insert(due);
             if let Some(held) = process.held.get_mut(partition) {
                 held.stage = Stage::Closing;
@@ -388,8 +432,9 @@ impl World {
 
     /// The partitions are gone already.
     pub(crate) fn lose(&mut self, slot: usize, partitions: &[usize]) {
-        let process = &mut self.processes[slot];
         for partition in partitions {
+            self.leaves_record_behind(slot, *partition);
+            let process = &mut self.processes[slot];
             process.held.remove(partition);
             process.due.remove(partition);
         }
@@ -410,4 +455,3 @@ fn read_body(body: &[u8]) -> (usize, i64, u8) {
     let number = "bodies hold numbers";
     (partition.parse().expect(number), offset.parse().expect(number), key.parse().expect(number))
 }
-

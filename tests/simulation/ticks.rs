@@ -62,7 +62,11 @@ pub(crate) enum Produced {
     FatalAfterCommit,
     Initialised(i32),
     LookUp,
-    LookedUp { partition: usize, epoch: Epoch, committed: bool },
+    LookedUp {
+        partition: usize,
+        epoch: Epoch,
+        committed: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +88,8 @@ impl World {
         let number = self.lives;
         let process = &mut self.processes[slot];
         if process.job.is_some() || transaction.parts.is_empty() {
-            let what = format!("process {slot} begins transaction {} while another is open, or empty", transaction.id.0);
+            let what =
+                format!("process {slot} begins transaction {} while another is open, or empty", transaction.id.0);
             return self.checker.blame(self.now, Law::Contract, what);
         }
         process.job = Some(Job {
@@ -206,7 +211,8 @@ impl World {
             parts.iter().map(|part| (index_of(part.partition), self.stored_of(slot, job, part))).collect();
         let number = job.number;
         let epoch = process.producer.epoch.unwrap_or(0);
-        let moved = |(partition, stored): &(usize, Stored)| self.kafka.transactions.stored(*partition).next < stored.next;
+        let moved =
+            |(partition, stored): &(usize, Stored)| self.kafka.transactions.stored(*partition).next < stored.next;
         let offsets = if self.is(Variant::OnlyMovedOffsets) && offsets.iter().any(moved) {
             offsets.into_iter().filter(moved).collect()
         } else {

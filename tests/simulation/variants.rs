@@ -60,6 +60,8 @@ variants! {
     PositionsFromOwnOnly: "P4", FM;
     EndBeforeOwn: "P4", FM;
     IntentsBeforeOutcomes: "R3", FM;
+    /// Records are read whether there is room or not.
+    IgnoresRoom: "P6", FM;
     /// The HTTP client repeats on its own.
     ClientRepeats: "R2", FM;
     /// Redundant to T3's flush: alone it does no harm.

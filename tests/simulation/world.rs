@@ -20,13 +20,22 @@ use crate::variants::Variant;
 #[derive(Debug)]
 pub(crate) enum Event {
     /// To one life of a process; waits while the process is stopped.
-    Process { slot: usize, life: u64, what: Own },
+    Process {
+        slot: usize,
+        life: u64,
+        what: Own,
+    },
     Start(usize),
     /// A request reaches the broker.
     Broker(Request),
-    Marker { transaction: usize, target: Target },
+    Marker {
+        transaction: usize,
+        target: Target,
+    },
     /// A post reaches Pinterest.
-    Pinterest { post: usize },
+    Pinterest {
+        post: usize,
+    },
     /// Sessions, rebalances and transactions run out of time.
     Coordinators,
     Fault(Fault),
@@ -43,7 +52,15 @@ pub(crate) enum Own {
     Woke,
     /// Effects are left from before a stop.
     Resume,
-    Restore { partition: usize, epoch: Epoch },
+    Restore {
+        partition: usize,
+        epoch: Epoch,
+    },
+    StaleRecord {
+        partition: usize,
+        epoch: Epoch,
+        position: i64,
+    },
     PostTimeout(BatchId),
     Reply(Reply),
 }

@@ -34,7 +34,10 @@ pub(crate) enum Heartbeat {
     /// Join again, saying what you own.
     Rebalance,
     /// The assignment of a new generation.
-    Assigned { generation: i32, partitions: BTreeSet<usize> },
+    Assigned {
+        generation: i32,
+        partitions: BTreeSet<usize>,
+    },
     UnknownMember,
 }
 
@@ -109,9 +112,11 @@ impl Group {
             && let Some(old) = self.members.remove(&former)
         {
             // A revocation under way would be forgotten by a silent return, and its partition belong to nobody.
-            let leaving = self.holders.iter().enumerate().any(|(partition, holder)| {
-                *holder == Some(former) && !old.assignment.contains(&partition)
-            });
+            let leaving = self
+                .holders
+                .iter()
+                .enumerate()
+                .any(|(partition, holder)| *holder == Some(former) && !old.assignment.contains(&partition));
             let silent = self.state == State::Stable && claims.is_empty() && !leaving && random.chance(600);
             for holder in &mut self.holders {
                 if *holder == Some(former) {
