@@ -1,1 +1,69 @@
-//! One file a command.
+//! One file a command: reads its arguments, calls what does the work, says how it ended.
+//!
+//! Output for the user goes to stdout, logs and errors to stderr. An error says what to do next.
+
+pub mod demo;
+pub mod exit;
+pub mod logging;
+pub mod run;
+pub mod sandbox;
+pub mod topics;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{Exit, Failure};
+pub use logging::LogFormat;
+
+/// Kafka to Pinterest's Conversions API: every record accounted for exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "pinrelay", version, about, after_help = Exit::table(), arg_required_else_help = true)]
+pub struct Arguments {
+    /// Form of the log lines on stderr.
+    #[arg(help = "Form of the log lines on stderr; PINRELAY_LOG filters them")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What pinrelay is asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(run::Arguments),
+    Sandbox(sandbox::Arguments),
+    Demo(demo::Arguments),
+    Topics(topics::Arguments),
+}
+
+/// Does what the command line asks for; blocks until it is done.
+///
+/// # Errors
+/// It could not be done; the failure carries the exit code and what to do next.
+pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
+    logging::start(arguments.log_format)?;
+    match arguments.command {
+        Command::Run(arguments) => run::execute(&arguments),
+        Command::Sandbox(arguments) => sandbox::execute(&arguments),
+        Command::Demo(arguments) => demo::execute(&arguments),
+        Command::Topics(arguments) => topics::execute(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_every_command_shows_an_example() {
+        let mut command = Arguments::command();
+        command.clone().debug_assert();
+        command.build();
+        for command in command.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+            let help = command.render_long_help().to_string();
+            let example = format!("  pinrelay {} ", command.get_name());
+            assert!(help.contains("Example") && help.contains(&example), "{help}");
+        }
+    }
+}

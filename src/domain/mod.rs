@@ -5,6 +5,7 @@
 //! of this crate; every other module may import it.
 
 pub mod answer;
+pub mod body;
 pub mod changelog;
 pub mod event;
 pub mod ids;

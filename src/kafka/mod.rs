@@ -3,11 +3,32 @@
 pub mod audit;
 #[cfg(test)]
 mod audit_document_tests;
+pub mod audit_reader;
 mod audit_row;
+mod backlog;
 mod binary;
 pub mod changelog;
+mod client;
+mod commit;
+pub mod consumer;
+mod deadline;
+mod delivery;
+pub mod feeding;
 pub mod framing;
+mod holdings;
+pub mod message;
 pub mod metadata;
+mod native;
+mod rebalance;
 pub mod registry;
+pub mod resolve;
+pub mod restore;
+mod restore_plan;
 #[cfg(test)]
 mod schema_tests;
+pub mod settings;
+pub mod topics;
+pub mod transactions;
+
+pub use backlog::Receipt;
+pub use holdings::MetadataRefusal;

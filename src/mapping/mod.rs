@@ -1,1 +1,27 @@
 //! From bytes to events: an annotated reader schema is the mapping.
+
+pub mod decoder;
+pub mod draft;
+pub mod event_rules;
+pub mod fingerprint;
+pub mod finish;
+pub mod mapper;
+pub mod plan;
+pub mod rules;
+pub mod target;
+pub mod value;
+
+mod body;
+mod encode;
+mod schema;
+
+pub use decoder::{DecodeFault, Decoder, Unresolvable};
+pub use draft::Draft;
+pub use event_rules::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
+pub use fingerprint::{NotASchema, fingerprint, fingerprint_with};
+pub use finish::{Finished, Warning, finish};
+pub use mapper::Mapper;
+pub use plan::{Overrides, Plan, PlanFault};
+pub use rules::DropReason;
+pub use target::{ContentField, Target, TargetKind};
+pub use value::{Value, ValueKind};

@@ -2,8 +2,8 @@
 
 use crate::domain::{Epoch, Now, PartitionId};
 
-use super::lane::BatchStage;
-use super::partition::Phase;
+use super::lane::{BatchStage, Element};
+use super::partition::{Partition, Phase};
 use super::{Effect, Pipeline};
 
 impl Pipeline {
@@ -20,17 +20,24 @@ impl Pipeline {
                 continue;
             }
             partition.phase = Phase::Leaving { deadline };
+            let mut taken_back = Vec::new();
             for lane in &mut self.lanes {
                 for element in lane.queue.remove(*id) {
                     partition.take_back(element.offset);
                 }
                 for batch in &mut lane.batches {
-                    // While its intents are being written, whether they are is not known; `ended` takes it back.
-                    if matches!(batch.stage, BatchStage::Unwritten | BatchStage::Ready { .. }) {
-                        for element in batch.elements.extract_if(.., |element| element.partition == *id) {
-                            partition.take_back(element.offset);
-                        }
+                    if batch.stage == BatchStage::Posted {
+                        continue;
                     }
+                    // While its intent is being written, whether it is there is not known; `ended` takes it back.
+                    let leaves = |element: &mut Element, partition: &Partition| {
+                        let pending = partition.ledger.pending(element.offset);
+                        element.partition == *id && pending.is_none_or(|pending| pending.intent.in_flight.is_none())
+                    };
+                    for element in batch.elements.extract_if(.., |element| leaves(element, partition)) {
+                        taken_back.push(element.offset);
+                    }
+                    taken_back.drain(..).for_each(|offset| partition.take_back(offset));
                 }
                 lane.batches.retain(|batch| !batch.elements.is_empty());
             }

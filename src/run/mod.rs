@@ -1,1 +1,101 @@
 //! The one loop: effects of the core go out, inputs come in.
+//!
+//! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `engine` is the
+//! loop; `feed` and `intake` decode and map; `restoring` brings partitions back; `clock` reads the clocks.
+
+pub mod clock;
+pub mod feed;
+pub mod prepare;
+pub mod totals;
+
+mod engine;
+mod intake;
+mod restoring;
+mod settings;
+
+pub use prepare::{Parts, StartFault, kafka_settings};
+pub use totals::Totals;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use crate::kafka::consumer::{Consumer, Leaving};
+use crate::kafka::restore::Restorer;
+use crate::kafka::transactions::Transactions;
+use crate::pipeline::{Pipeline, Status};
+
+use engine::{Engine, Inputs, State};
+use restoring::Restoring;
+
+/// How the relay ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was asked to stop, and everything came to rest or the deadline passed.
+    Drained,
+    /// A second request did not let it wait. What was open is taken up by the next owner.
+    StoppedAtOnce,
+    /// A person must decide; the text says what.
+    Halted(String),
+    /// The process must be started again; the text says why.
+    Restart(String),
+}
+
+/// A picture of the work.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Records whose audit rows are committed.
+    pub totals: Totals,
+    pub status: Option<Status>,
+}
+
+/// Relays until a request to stop has come and the work is at rest, or the work cannot go on.
+///
+/// # Errors
+/// If it could not start.
+pub async fn run(
+    parts: Parts,
+    stop: UnboundedReceiver<()>,
+    progress: watch::Sender<Progress>,
+) -> Result<End, StartFault> {
+    let (group_events, from_group) = unbounded_channel();
+    let (commit_events, from_commits) = unbounded_channel();
+    let (restorations, restored) = unbounded_channel();
+    let Parts { kafka, core, readers, clients, scribe, partitions } = parts;
+    let process = scribe.process;
+    let reader = Restorer::new(Arc::clone(&kafka), process, partitions).map_err(StartFault::client)?;
+    let consumer = Consumer::open(&kafka, group_events).map_err(StartFault::client)?;
+    let remote = consumer.remote();
+    let transactions =
+        Transactions::open(Arc::clone(&kafka), scribe, remote.clone(), commit_events).map_err(StartFault::client)?;
+    let (seed, _) = process.as_u64_pair();
+    let engine = Engine {
+        core: Pipeline::new(core.clone(), seed),
+        consumer: remote.clone(),
+        transactions,
+        clients,
+        readers,
+        restoring: Restoring {
+            restorer: Arc::new(reader),
+            consumer: remote,
+            settings: Arc::new(core),
+            done: restorations,
+        },
+        progress,
+        state: State::default(),
+    };
+    let inputs = Inputs { stop, consumer: from_group, transactions: from_commits, restored };
+    let (end, engine) = engine.run(inputs).await;
+    if end == End::StoppedAtOnce {
+        return Ok(end);
+    }
+    let close = move || {
+        // The producer first: it asks the consumer's thread for its membership.
+        engine.transactions.close();
+        consumer.close(Leaving::Stay);
+    };
+    spawn_blocking(close).await.expect("closing does not panic, and nothing cancels it");
+    Ok(end)
+}

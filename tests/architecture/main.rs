@@ -90,7 +90,7 @@ mod tests {
             ("src/kafka/a.rs", "use super::native; use crate::kafka::b; use crate::domain::Record; use tokio::time;"),
             ("src/kafka/native.rs", "fn a() { unsafe { b() } }"),
             ("src/pinterest/client.rs", "use reqwest::Client; use super::answer;"),
-            ("src/domain/a.rs", "use std::{fmt, time::Duration}; use sha2::Digest;"),
+            ("src/domain/a.rs", "use std::{fmt, net::IpAddr, time::Duration}; use sha2::Digest;"),
             (
                 "src/domain/a.rs",
                 "// use crate::kafka::A;\n/* crate::run::a /* tokio::a */ */ const A: &str = \"crate::run::a\";",

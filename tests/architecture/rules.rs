@@ -27,7 +27,7 @@ const RANKS: [(&str, u8); 9] = [
 const PURE: [&[&str]; 4] = [&["domain"], &["mapping"], &["pipeline"], &["pinterest", "answer"]];
 
 /// What a pure module may not name, by the beginning of the path.
-const WORLD: [&[&str]; 19] = [
+const WORLD: [&[&str]; 22] = [
     &["axum"],
     &["hyper"],
     &["rand"],
@@ -41,7 +41,10 @@ const WORLD: [&[&str]; 19] = [
     &["std", "io", "stderr"],
     &["std", "io", "stdin"],
     &["std", "io", "stdout"],
-    &["std", "net"],
+    &["std", "net", "TcpListener"],
+    &["std", "net", "TcpStream"],
+    &["std", "net", "ToSocketAddrs"],
+    &["std", "net", "UdpSocket"],
     &["std", "os"],
     &["std", "process"],
     &["std", "thread"],

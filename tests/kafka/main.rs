@@ -3,8 +3,18 @@
 //! Each test uses topics, groups and transactional ids that begin with its own name.
 
 #[cfg(test)]
+mod consuming;
+#[cfg(test)]
+mod restoring;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
 
 #[cfg(test)]
 mod the_broker;
+#[cfg(test)]
+mod topics;
+#[cfg(test)]
+mod transacting;

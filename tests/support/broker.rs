@@ -81,7 +81,11 @@ impl Broker {
     /// The beginning of any client's configuration.
     pub(crate) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.bootstrap()).set("log.connection.close", "false");
+        config
+            .set("bootstrap.servers", self.bootstrap())
+            .set("log.connection.close", "false")
+            // Up to 10 s by default, most of which a test would spend waiting for a broker that is back.
+            .set("reconnect.backoff.max.ms", "250");
         config
     }
 

@@ -1,0 +1,101 @@
+//! `pinrelay run`: relays what the configuration names until it is told to stop.
+
+use std::path::{Path, PathBuf};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+
+use super::exit::{Exit, Failure};
+use crate::config::{self, Config, Faults};
+use crate::run::{self, End, Parts, Progress, StartFault};
+
+/// Relay the feeds of a configuration to Pinterest until SIGTERM or SIGINT; a second signal stops at once
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  pinrelay run --config pinrelay.yaml")]
+pub struct Arguments {
+    /// Configuration, a YAML file; docs/configuration.md describes its keys
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
+    relay(&load(&arguments.config)?)
+}
+
+/// Reads the configuration, for every command that takes one.
+pub(super) fn load(file: &Path) -> Result<Config, Failure> {
+    Config::load(file, &config::process_environment).map_err(|faults| refuse(&faults))
+}
+
+fn refuse(faults: &Faults) -> Failure {
+    Failure {
+        exit: Exit::Configuration,
+        problem: faults.to_string(),
+        next: "mend the file; docs/configuration.md describes every key".to_owned(),
+    }
+}
+
+/// Runs the loop on a valid configuration until it has come to rest.
+fn relay(config: &Config) -> Result<Exit, Failure> {
+    runtime()?.block_on(async {
+        let stop = stop_signals()?;
+        let (progress, _) = watch::channel(Progress::default());
+        let parts = Parts::prepare(config).await.map_err(not_started)?;
+        match run::run(parts, stop, progress).await.map_err(not_started)? {
+            End::Drained => Ok(Exit::Drained),
+            End::StoppedAtOnce => Ok(Exit::SecondSignal),
+            End::Halted(problem) => {
+                let next = "decide what the message asks; docs/operations.md has a section for each halt".to_owned();
+                Err(Failure { exit: Exit::Halted, problem, next })
+            }
+            End::Restart(problem) => Err(Failure {
+                exit: Exit::Fenced,
+                problem,
+                next: "start it again; what was open is taken up".to_owned(),
+            }),
+        }
+    })
+}
+
+/// A runtime with room for the threads that restore partitions.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread().enable_all().build().map_err(|error| Failure {
+        exit: Exit::StartFailed,
+        problem: format!("no threads can be started: {error}"),
+        next: "raise the limit of processes for this user".to_owned(),
+    })
+}
+
+/// SIGTERM and SIGINT, each as one message.
+pub(super) fn stop_signals() -> Result<UnboundedReceiver<()>, Failure> {
+    let (stops, stop) = unbounded_channel();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(|error| Failure {
+            exit: Exit::StartFailed,
+            problem: format!("signals cannot be received: {error}"),
+            next: "run it as a process of its own".to_owned(),
+        })?;
+        let stops = stops.clone();
+        tokio::spawn(async move { while signals.recv().await.is_some() && stops.send(()).is_ok() {} });
+    }
+    Ok(stop)
+}
+
+/// What is wrong, a line each, with the exit code by what must be mended.
+pub(super) fn not_started(fault: StartFault) -> Failure {
+    let (exit, lines, next) = match fault {
+        StartFault::Mend(lines) => (
+            Exit::Configuration,
+            lines,
+            "mend the configuration or the schemas that it names; docs/mapping.md says how",
+        ),
+        StartFault::Surroundings(lines) => (
+            Exit::StartFailed,
+            lines,
+            "mend it and start again; `pinrelay topics --config FILE --apply` makes missing topics",
+        ),
+    };
+    Failure { exit, problem: lines.join("\n       "), next: next.to_owned() }
+}

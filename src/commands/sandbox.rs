@@ -1,0 +1,58 @@
+//! `pinrelay sandbox`: a Pinterest that runs on your desk.
+
+#![expect(clippy::print_stdout, reason = "the command's output")]
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use super::exit::{Exit, Failure};
+use super::run;
+use crate::domain::Secret;
+use crate::pinterest::sandbox::Tokens;
+use crate::pinterest::{Sandbox, SandboxSettings};
+use crate::run::clock;
+
+/// Serve Pinterest's conversions endpoint on this machine, to try things without an ad account
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  pinrelay sandbox --listen 127.0.0.1:8088
+  curl http://127.0.0.1:8088/sandbox/stats")]
+pub struct Arguments {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8088")]
+    pub listen: SocketAddr,
+    /// Bearer token that requests must carry; any token is accepted if this is absent
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+}
+
+pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
+    serve(arguments)
+}
+
+/// Serves until it is told to stop.
+fn serve(arguments: &Arguments) -> Result<Exit, Failure> {
+    let failure = |error: io::Error| Failure {
+        exit: Exit::StartFailed,
+        problem: format!("{} cannot be served: {error}", arguments.listen),
+        next: "choose another address with --listen".to_owned(),
+    };
+    let mut settings = SandboxSettings::new(clock::wall);
+    if let Some(token) = &arguments.token {
+        settings.tokens = Tokens::Only(vec![Secret::new(token.clone())]);
+    }
+    run::runtime()?.block_on(async {
+        let mut stop = run::stop_signals()?;
+        let listener = TcpListener::bind(arguments.listen).await.map_err(failure)?;
+        println!("Pinterest's API:  http://{}/v5", listener.local_addr().map_err(failure)?);
+        println!("what arrived:     http://{}/sandbox/stats", listener.local_addr().map_err(failure)?);
+        let stopped = async move {
+            stop.recv().await;
+        };
+        Sandbox::new(settings).serve(listener, stopped).await.map_err(failure)?;
+        Ok(Exit::Drained)
+    })
+}

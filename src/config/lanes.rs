@@ -1,0 +1,177 @@
+//! `lanes`: one for each Pinterest ad account.
+
+use std::time::Duration;
+
+use crate::domain::AdAccountId;
+
+use super::fault::FaultKind;
+use super::key::{Form, Key, Presence, Spec};
+use super::names::{self, Carries};
+use super::secret::{self, SecretValue};
+use super::yaml::{Node, Reading};
+
+/// Most events in a call (Pinterest's OpenAPI 5.23.0, `ConversionEvents.data.maxItems`).
+const BATCH_MOST: u64 = 1000;
+
+/// Most events of a test call that Pinterest looks at (its documentation of test events).
+pub(super) const TEST_BATCH_MOST: u64 = 20;
+
+pub(super) const SPEC: Spec = Spec {
+    title: "lanes[]",
+    keys: &[
+        Key {
+            name: "name",
+            form: Form::Text("a name"),
+            presence: Presence::Required,
+            about: "Name of the lane in feeds, logs and metrics",
+        },
+        Key {
+            name: "ad_account_id",
+            form: Form::Text("text of 1 to 18 digits, in quotes"),
+            presence: Presence::Required,
+            about: "Pinterest ad account",
+        },
+        Key {
+            name: "token",
+            form: Form::Other(secret::FORM),
+            presence: Presence::Required,
+            about: "Conversion access token of the ad account",
+        },
+        Key {
+            name: "base_url",
+            form: Form::Text("a URL"),
+            presence: Presence::Default("https://api.pinterest.com/v5"),
+            about: "Pinterest's API, or a sandbox",
+        },
+        Key {
+            name: "test",
+            form: Form::Flag,
+            presence: Presence::Default("false"),
+            about: "Whether events are posted as test events, which Pinterest checks and does not record",
+        },
+        Key {
+            name: "batch_events",
+            form: Form::Count(1, BATCH_MOST),
+            presence: Presence::Optional,
+            about: "Most events in a call; 1000 if absent, 20 in test mode",
+        },
+        Key {
+            name: "batch_bytes",
+            form: Form::Size(64 << 10, 16 << 20),
+            presence: Presence::Default("2MiB"),
+            about: "Most bytes of events in a call; Pinterest documents no limit",
+        },
+        Key {
+            name: "concurrency",
+            form: Form::Count(1, 64),
+            presence: Presence::Default("4"),
+            about: "Most calls under way at a time",
+        },
+        Key {
+            name: "linger",
+            form: Form::Duration(Duration::ZERO, Duration::from_secs(10)),
+            presence: Presence::Default("50ms"),
+            about: "How long the first event of a batch waits for others",
+        },
+        Key {
+            name: "backoff_min",
+            form: Form::Duration(Duration::from_millis(10), Duration::from_mins(1)),
+            presence: Presence::Default("500ms"),
+            about: "Wait before the first repetition of a call; it doubles up to `backoff_max`",
+        },
+        Key {
+            name: "backoff_max",
+            form: Form::Duration(Duration::from_millis(10), Duration::from_mins(10)),
+            presence: Presence::Default("30s"),
+            about: "Longest wait between repetitions that Pinterest did not ask for",
+        },
+    ],
+};
+
+/// One ad account.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    pub name: String,
+    pub ad_account_id: AdAccountId,
+    pub token: SecretValue,
+    /// Without `/` at its end.
+    pub base_url: String,
+    pub mode: LaneMode,
+    pub batch_events: u64,
+    pub batch_bytes: u64,
+    pub concurrency: u64,
+    pub linger: Duration,
+    pub backoff_min: Duration,
+    pub backoff_max: Duration,
+}
+
+/// What Pinterest does with the events of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneMode {
+    /// They count.
+    Live,
+    /// `?test=true`: checked, answered, not recorded.
+    Test,
+}
+
+pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
+    let section = node.section(&SPEC, reading)?;
+    let name = section.text("name", reading).and_then(|text| names::name(text, reading));
+    let ad_account_id = section.text("ad_account_id", reading).and_then(|text| {
+        let account = AdAccountId::try_new(text.value);
+        if account.is_none() {
+            let problem = format!("expected 1 to {} digits, found {:?}", AdAccountId::MAX_DIGITS, text.value);
+            let remedy = "copy the id from Pinterest's Ads Manager, and keep the quotes";
+            reading.fault(FaultKind::BadAdAccount, &text.place, problem, remedy);
+        }
+        account.map(|account| text.map(|_| account))
+    });
+    let token = section.node("token", reading).and_then(|node| secret::read(node, reading));
+    let base_url = section.text("base_url", reading).and_then(|text| names::url(&text, Carries::Secret, reading));
+    let mode = section.flag("test", reading).map(|test| if test.value { LaneMode::Test } else { LaneMode::Live });
+    let batch_events = section.count("batch_events", reading);
+    let batch_bytes = section.size("batch_bytes", reading);
+    let concurrency = section.count("concurrency", reading);
+    let linger = section.duration("linger", reading);
+    let backoff_min = section.duration("backoff_min", reading);
+    let backoff_max = section.duration("backoff_max", reading);
+
+    if let (Some(LaneMode::Test), Some(batch)) = (mode, &batch_events)
+        && TEST_BATCH_MOST < batch.value
+    {
+        let problem =
+            format!("a lane in test mode posts at most {TEST_BATCH_MOST} events in a call, not {}", batch.value);
+        reading.fault(FaultKind::TestBatch, &batch.place, problem, "remove the key, or leave test mode");
+    }
+    if let (Some(least), Some(most)) = (&backoff_min, &backoff_max) {
+        super::rules::at_most(FaultKind::BackoffOrder, least, most, reading);
+    }
+    reading.crossed.lanes.extend(name.clone());
+    reading.crossed.ad_accounts.extend(ad_account_id.clone().map(|id| id.map(|id| id.to_string())));
+
+    let mode = mode?;
+    let most = if section.has("batch_events") { batch_events?.value } else { mode.batch_events() };
+    Some(Lane {
+        name: name?.value,
+        ad_account_id: ad_account_id?.value,
+        token: token?,
+        base_url: base_url?,
+        mode,
+        batch_events: most,
+        batch_bytes: batch_bytes?.value,
+        concurrency: concurrency?.value,
+        linger: linger?.value,
+        backoff_min: backoff_min?.value,
+        backoff_max: backoff_max?.value,
+    })
+}
+
+impl LaneMode {
+    /// Most events in a call that make sense.
+    const fn batch_events(self) -> u64 {
+        match self {
+            Self::Live => BATCH_MOST,
+            Self::Test => TEST_BATCH_MOST,
+        }
+    }
+}

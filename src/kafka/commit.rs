@@ -1,0 +1,315 @@
+//! One transaction from `begin` to the call of `commit` (T3), and the certainty about its end (T5, T6).
+
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::util::Timeout;
+use rdkafka::{Offset as Position, TopicPartitionList};
+
+use crate::domain::{ChangelogOffset, Epoch, PartitionId, Settlement, Transaction, TransactionPart, Written};
+
+use super::audit::AuditMessage;
+use super::changelog;
+use super::deadline::Deadline;
+use super::delivery::{Deliveries, Produced, Span};
+use super::holdings::MetadataRefusal;
+use super::metadata::{CommitMetadata, Stamp};
+use super::settings::KafkaSettings;
+use super::transactions::{Scribe, TransactionFailure};
+
+/// How a transaction ended.
+#[derive(Debug)]
+pub(super) enum End {
+    Committed(Vec<Written>),
+    /// Nothing of it is visible. `failure`: why the process cannot go on, if it cannot.
+    Aborted {
+        failure: Option<TransactionFailure>,
+    },
+    /// Nothing was committed, but the producer cannot say so: a new one can.
+    Broken(Breakage),
+    /// Commit was called, and what became of it is not known (T5).
+    Unknown {
+        written: Vec<Written>,
+        breakage: Breakage,
+    },
+}
+
+/// What happened to the producer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Breakage {
+    /// Another producer with the same id was started, or the broker took this one for dead (T7).
+    Fenced,
+    Other(String),
+}
+
+/// Why a transaction cannot be committed.
+enum Obstacle {
+    /// Abort it; its rows go into another (T6).
+    Abort(String),
+    /// Abort it, and stop.
+    Stop(TransactionFailure),
+    Broken(Breakage),
+}
+
+/// What the steps of a transaction need.
+pub(super) struct Steps<'a> {
+    pub(super) settings: &'a KafkaSettings,
+    pub(super) scribe: &'a Scribe,
+    pub(super) producer: &'a ThreadedProducer<Deliveries>,
+}
+
+impl Steps<'_> {
+    /// Carries a transaction out. `group_metadata` says whether the offsets of these parts may be sent (T3, T4).
+    pub(super) fn carry_out(
+        &self,
+        transaction: &Transaction,
+        group_metadata: impl FnOnce(Vec<(PartitionId, Epoch)>) -> Result<ConsumerGroupMetadata, MetadataRefusal>,
+    ) -> End {
+        match self.prepare(transaction, group_metadata) {
+            Ok(written) => self.commit(written),
+            Err(Obstacle::Abort(why)) => {
+                tracing::warn!(transaction = transaction.id.0, why, "a transaction is aborted");
+                self.abort(None)
+            }
+            Err(Obstacle::Stop(failure)) => self.abort(Some(failure)),
+            Err(Obstacle::Broken(breakage)) => End::Broken(breakage),
+        }
+    }
+
+    fn prepare(
+        &self,
+        transaction: &Transaction,
+        group_metadata: impl FnOnce(Vec<(PartitionId, Epoch)>) -> Result<ConsumerGroupMetadata, MetadataRefusal>,
+    ) -> Result<Vec<Written>, Obstacle> {
+        self.producer.context().begin(transaction.parts.len());
+        self.producer.begin_transaction().map_err(|error| self.obstacle(&error))?;
+        for (index, part) in transaction.parts.iter().enumerate() {
+            self.produce_part(index, part)?;
+        }
+        let spans = self.written()?;
+        let offsets = self.offsets(transaction, &spans)?;
+        let parts = transaction.parts.iter().map(|part| (part.partition, part.epoch)).collect();
+        let metadata = group_metadata(parts).map_err(|refusal| match refusal {
+            MetadataRefusal::MembershipLost(why) => Obstacle::Stop(TransactionFailure::MembershipLost(why)),
+            MetadataRefusal::NotHeld(_) | MetadataRefusal::Moving | MetadataRefusal::Closed => {
+                Obstacle::Abort(refusal.to_string())
+            }
+        })?;
+        self.producer
+            .send_offsets_to_transaction(&offsets, &metadata, self.settings.timeouts.transaction)
+            .map_err(|error| self.obstacle(&error))?;
+        let parts = transaction.parts.iter();
+        Ok(parts.zip(&spans).filter_map(|(part, span)| written(part.partition, *span)).collect())
+    }
+
+    fn produce_part(&self, index: usize, part: &TransactionPart) -> Result<(), Obstacle> {
+        for settlement in &part.rows {
+            self.produce_row(settlement, part.partition)?;
+        }
+        let feed = self.settings.feed(part.partition.feed).expect("ids of feeds come from these settings");
+        let topic = self.settings.changelog_topic(feed);
+        for value in changelog::encode(&part.entries, self.scribe.max_changelog_bytes) {
+            let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&topic, Produced::Entries(index).to_opaque())
+                .partition(part.partition.number)
+                .payload(&value);
+            self.produce(record).map_err(|error| self.obstacle(&error))?;
+        }
+        Ok(())
+    }
+
+    fn produce_row(&self, settlement: &Settlement, partition: PartitionId) -> Result<(), Obstacle> {
+        let AuditMessage { key, value, headers } = self.scribe.audit.encode(settlement, partition);
+        let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
+            all.insert(Header { key, value: Some(value) })
+        });
+        let record =
+            BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.settings.audit_topic, Produced::AuditRow.to_opaque())
+                .key(&key)
+                .payload(&value)
+                .headers(headers);
+        self.produce(record).map_err(|error| {
+            if error == KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) {
+                let (offset, bytes) = (settlement.offset, key.len() + value.len());
+                Obstacle::Stop(TransactionFailure::RowTooLarge { partition, offset, bytes })
+            } else {
+                self.obstacle(&error)
+            }
+        })
+    }
+
+    fn produce(&self, record: BaseRecord<'_, [u8], [u8], usize>) -> Result<(), KafkaError> {
+        let deliveries = self.producer.context();
+        let deadline = self.deadline();
+        let mut record = record;
+        deliveries.expect_one();
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), same)) if !deadline.has_passed() => {
+                    // Its own thread takes reports and frees the queue meanwhile.
+                    thread::yield_now();
+                    record = same;
+                }
+                Err((error, _)) => {
+                    deliveries.expect_one_less();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Waits until every record is on its brokers. rdkafka's `flush` would take up to 100 ms for the same.
+    fn written(&self) -> Result<Vec<Span>, Obstacle> {
+        let spans = self.producer.context().wait(self.deadline()).map_err(|failure| match failure {
+            // The topic's limit is below what the check at the start found: every try would end the same way.
+            Some(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
+                Obstacle::Stop(TransactionFailure::Refused("a record is too large for its topic".to_owned()))
+            }
+            Some(error) => self.obstacle(&error),
+            None => Obstacle::Abort("the brokers did not take its records in time".to_owned()),
+        })?;
+        self.settle();
+        Ok(spans)
+    }
+
+    /// The report of a record is told a moment before librdkafka stops counting it.
+    fn settle(&self) {
+        let deadline = self.deadline();
+        while 0 < self.producer.in_flight_count() && !deadline.has_passed() {
+            thread::yield_now();
+        }
+    }
+
+    fn offsets(&self, transaction: &Transaction, spans: &[Span]) -> Result<TopicPartitionList, Obstacle> {
+        let mut list = TopicPartitionList::with_capacity(transaction.parts.len());
+        for (part, span) in transaction.parts.iter().zip(spans) {
+            let topic_id = self.scribe.topic_ids.get(usize::from(part.partition.feed.0)).cloned().unwrap_or_default();
+            let stamp = Stamp { process: self.scribe.process, transaction: transaction.id };
+            let mut element = list.add_partition(self.settings.input_topic(part.partition), part.partition.number);
+            element.set_metadata(commit_metadata(part, *span, stamp, topic_id).to_text());
+            element.set_offset(Position::Offset(part.next_offset.0)).map_err(|error| self.obstacle(&error))?;
+        }
+        Ok(list)
+    }
+
+    /// From here on only success is committed and only a successful abort is aborted (T5).
+    fn commit(&self, written: Vec<Written>) -> End {
+        loop {
+            // Any other time-out can leave librdkafka in another state than it says.
+            let Err(error) = self.producer.commit_transaction(Timeout::Never) else { return End::Committed(written) };
+            match (self.breakage(), &error) {
+                (Some(breakage), _) => return End::Unknown { written, breakage },
+                (None, KafkaError::Transaction(cause)) if cause.txn_requires_abort() => {
+                    return match self.producer.abort_transaction(self.settings.timeouts.transaction) {
+                        Ok(()) => End::Aborted { failure: None },
+                        Err(error) => End::Unknown { written, breakage: self.breakage_of(&error) },
+                    };
+                }
+                (None, KafkaError::Transaction(cause)) if cause.is_retriable() => {
+                    tracing::warn!(%error, "a commit has not ended yet");
+                }
+                (None, KafkaError::Flush(_)) => tracing::warn!(%error, "a commit has not begun yet"),
+                (None, _) => return End::Unknown { written, breakage: self.breakage_of(&error) },
+            }
+        }
+    }
+
+    fn abort(&self, failure: Option<TransactionFailure>) -> End {
+        match self.producer.abort_transaction(self.settings.timeouts.transaction) {
+            Ok(()) => {
+                // Reports of purged records must not be counted for the next transaction.
+                self.settle();
+                End::Aborted { failure }
+            }
+            // Where the process stops, the broker aborts what commit was never called for.
+            Err(error) => match failure {
+                Some(failure) => End::Aborted { failure: Some(failure) },
+                None => End::Broken(self.breakage_of(&error)),
+            },
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        // The record's own time-out comes first, and its report says more.
+        Deadline::after(self.settings.timeouts.transaction + Duration::from_secs(5))
+    }
+
+    fn obstacle(&self, error: &KafkaError) -> Obstacle {
+        match self.breakage() {
+            Some(breakage) => Obstacle::Broken(breakage),
+            None => Obstacle::Abort(error.to_string()),
+        }
+    }
+
+    fn breakage_of(&self, error: &KafkaError) -> Breakage {
+        self.breakage().unwrap_or_else(|| Breakage::Other(error.to_string()))
+    }
+
+    /// What made the producer useless, if it is.
+    fn breakage(&self) -> Option<Breakage> {
+        let (code, reason) = self.producer.client().fatal_error()?;
+        let fenced = matches!(
+            code,
+            RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch
+        );
+        Some(if fenced { Breakage::Fenced } else { Breakage::Other(reason) })
+    }
+}
+
+fn written(partition: PartitionId, span: Span) -> Option<Written> {
+    span.map(|(first, last)| Written { partition, first: ChangelogOffset(first), end: ChangelogOffset(last + 1) })
+}
+
+/// What the next owner needs to know once the transaction is committed (P4).
+fn commit_metadata(part: &TransactionPart, span: Span, stamp: Stamp, topic_id: String) -> CommitMetadata {
+    let own = written(part.partition, span);
+    let own_first = own.map(|written| written.first);
+    CommitMetadata {
+        ledger_from: part.ledger_from.resolve(own_first),
+        window_from: part.window_from.resolve(own_first),
+        end: own.map_or(part.end_before, |written| written.end),
+        stamp,
+        topic_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::OwnEntries::{Needed, NotNeeded};
+    use crate::domain::{FeedId, NextOffset, ReadFrom, TransactionId};
+
+    fn part(ledger_from: ReadFrom, window_from: ReadFrom) -> TransactionPart {
+        TransactionPart {
+            partition: PartitionId { feed: FeedId(0), number: 3 },
+            epoch: Epoch(1),
+            rows: Vec::new(),
+            entries: Vec::new(),
+            next_offset: NextOffset(10),
+            ledger_from,
+            window_from,
+            end_before: ChangelogOffset(40),
+        }
+    }
+
+    #[test]
+    fn the_metadata_says_what_is_needed_after_the_transaction() {
+        let from = |earlier: Option<i64>, own_entries| ReadFrom { earlier: earlier.map(ChangelogOffset), own_entries };
+        let stamp = Stamp { process: Uuid::nil(), transaction: TransactionId(7) };
+        for (ledger, window, span, expected) in [
+            (from(None, NotNeeded), from(None, NotNeeded), None, (None, None, 40)),
+            (from(None, Needed), from(Some(12), NotNeeded), Some((41, 44)), (Some(41), Some(12), 45)),
+            (from(Some(30), Needed), from(None, Needed), Some((41, 41)), (Some(30), Some(41), 42)),
+        ] {
+            let metadata = commit_metadata(&part(ledger, window), span, stamp, String::new());
+            let found = (metadata.ledger_from.map(|o| o.0), metadata.window_from.map(|o| o.0), metadata.end.0);
+            assert_eq!(found, expected);
+        }
+    }
+}

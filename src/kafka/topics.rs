@@ -1,0 +1,296 @@
+//! The topics that pinrelay writes, and the ones that it reads: created on request, checked at every start (P5).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::client::{self, Isolation, Logging};
+use super::native;
+use super::settings::{FeedTopics, KafkaSettings};
+
+/// What is known of the input topics when the process starts; both in the order of the feeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputTopics {
+    pub partitions: Vec<i32>,
+    pub topic_ids: Vec<String>,
+}
+
+/// Something about a topic that must be mended before records can be accounted for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TopicFault {
+    #[error("topic {topic} does not exist")]
+    Missing { topic: String },
+    #[error("topic {topic} has {found} partitions instead of {expected}, the number of {input}")]
+    PartitionCount { topic: String, input: String, expected: i32, found: i32 },
+    #[error("topic {topic} has {name}={found}; needed is {needed}")]
+    Setting { topic: String, name: &'static str, needed: String, found: String },
+    #[error("topic {topic} cannot be looked at: {why}")]
+    Unreachable { topic: String, why: String },
+}
+
+/// How missing topics are created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewTopics {
+    pub replication: i32,
+    pub audit_partitions: i32,
+    pub audit_retention: Duration,
+}
+
+/// Looks at the input topics, the changelogs and the audit topic.
+///
+/// # Errors
+///
+/// Every fault that is found.
+pub async fn check(settings: Arc<KafkaSettings>) -> Result<InputTopics, Vec<TopicFault>> {
+    let unreachable = |error: &KafkaError| {
+        vec![TopicFault::Unreachable { topic: settings.audit_topic.clone(), why: error.to_string() }]
+    };
+    let admin = admin(&settings).map_err(|error| unreachable(&error))?;
+    let looked_at = Arc::clone(&settings);
+    let (topics, mut faults) = tokio::task::spawn_blocking(move || look_at_all(&looked_at))
+        .await
+        .expect("looking at topics does not panic, and nothing cancels it")
+        .map_err(|error| unreachable(&error))?;
+    let changelogs = settings.feeds.iter().map(|feed| settings.changelog_topic(feed));
+    for (topic, needs) in changelogs
+        .map(|topic| (topic, changelog_needs(&settings)))
+        .chain([(settings.audit_topic.clone(), audit_needs(&settings))])
+    {
+        if !faults.iter().any(|fault| matches!(fault, TopicFault::Missing { topic: missing } if *missing == topic)) {
+            faults.extend(check_settings(&settings, &admin, &topic, &needs).await);
+        }
+    }
+    if faults.is_empty() { Ok(topics) } else { Err(faults) }
+}
+
+/// Creates what is missing of changelogs and audit topic; the names of those created.
+///
+/// # Errors
+///
+/// If an input topic is missing, or the cluster refuses a topic.
+pub async fn create_missing(settings: Arc<KafkaSettings>, new: NewTopics) -> Result<Vec<String>, TopicFault> {
+    let fault = |topic: &str, why: String| TopicFault::Unreachable { topic: topic.to_owned(), why };
+    let looked_at = Arc::clone(&settings);
+    let inputs: Vec<(FeedTopics, i32)> = tokio::task::spawn_blocking(move || {
+        let reader: BaseConsumer<Logging> = client::reader(&looked_at, Isolation::Committed)
+            .create_with_context(Logging)
+            .map_err(|error| fault(&looked_at.audit_topic, error.to_string()))?;
+        let look = |feed: &FeedTopics| Ok((feed.clone(), count(&looked_at, &reader, &feed.input)?));
+        looked_at.feeds.iter().map(look).collect::<Result<_, TopicFault>>()
+    })
+    .await
+    .expect("looking at topics does not panic, and nothing cancels it")?;
+    let admin = admin(&settings).map_err(|error| fault(&settings.audit_topic, error.to_string()))?;
+    let retention_ms = settings.retention.changelog.as_millis().to_string();
+    let audit_retention_ms = new.audit_retention.as_millis().to_string();
+    let max_bytes = settings.max_message_bytes.max(KAFKAS_MAX_MESSAGE_BYTES).to_string();
+    let changelogs: Vec<(String, i32)> =
+        inputs.iter().map(|(feed, partitions)| (settings.changelog_topic(feed), *partitions)).collect();
+    let topics = changelogs
+        .iter()
+        .map(|(name, partitions)| (name.as_str(), *partitions, retention_ms.as_str()))
+        .chain([(settings.audit_topic.as_str(), new.audit_partitions, audit_retention_ms.as_str())]);
+    let topics: Vec<NewTopic<'_>> = topics
+        .map(|(name, partitions, retention)| {
+            NewTopic::new(name, partitions, TopicReplication::Fixed(new.replication))
+                .set("cleanup.policy", "delete")
+                .set("message.timestamp.type", "LogAppendTime")
+                .set("retention.ms", retention)
+                .set("max.message.bytes", &max_bytes)
+        })
+        .collect();
+    let results = admin
+        .create_topics(&topics, &options(&settings))
+        .await
+        .map_err(|error| fault(&settings.audit_topic, error.to_string()))?;
+    let mut created = Vec::new();
+    for result in results {
+        match result {
+            Ok(topic) => created.push(topic),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(TopicFault::Unreachable { topic, why: code.to_string() }),
+        }
+    }
+    Ok(created)
+}
+
+/// Creates the input topics, with one copy of each partition: for demonstrations and tests.
+///
+/// # Errors
+///
+/// If the cluster refuses one.
+pub async fn create_inputs(settings: &KafkaSettings, partitions: i32) -> Result<(), TopicFault> {
+    let refused = |topic: &str, why: String| TopicFault::Unreachable { topic: topic.to_owned(), why };
+    let admin = admin(settings).map_err(|error| refused(&settings.audit_topic, error.to_string()))?;
+    let topics: Vec<_> =
+        settings.feeds.iter().map(|feed| NewTopic::new(&feed.input, partitions, TopicReplication::Fixed(1))).collect();
+    let results = admin
+        .create_topics(&topics, &options(settings))
+        .await
+        .map_err(|error| refused(&settings.audit_topic, error.to_string()))?;
+    match results.into_iter().find_map(Result::err) {
+        Some((topic, code)) => Err(refused(&topic, code.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// The broker's default for `max.message.bytes` (Kafka 4.3: 1,048,588).
+const KAFKAS_MAX_MESSAGE_BYTES: usize = 1_048_588;
+
+fn admin(settings: &KafkaSettings) -> Result<AdminClient<Logging>, KafkaError> {
+    client::admin(settings).create_with_context(Logging)
+}
+
+fn options(settings: &KafkaSettings) -> AdminOptions {
+    let timeout = settings.timeouts.request;
+    AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout))
+}
+
+fn look_at_all(settings: &KafkaSettings) -> Result<(InputTopics, Vec<TopicFault>), KafkaError> {
+    // Not the admin client: that is a producer to librdkafka, and asking for a topic could create it.
+    let reader: BaseConsumer<Logging> = client::reader(settings, Isolation::Committed).create_with_context(Logging)?;
+    let mut faults = Vec::new();
+    let mut topics = InputTopics { partitions: Vec::new(), topic_ids: Vec::new() };
+    for feed in &settings.feeds {
+        let changelog = settings.changelog_topic(feed);
+        let expected = count(settings, &reader, &feed.input).map_err(|fault| faults.push(fault)).ok();
+        let found = count(settings, &reader, &changelog).map_err(|fault| faults.push(fault)).ok();
+        let Some(expected) = expected else { continue };
+        topics.partitions.push(expected);
+        // More are fine: the input topic can be given as many without another thought.
+        if let Some(found) = found
+            && found < expected
+        {
+            faults.push(TopicFault::PartitionCount { topic: changelog, input: feed.input.clone(), expected, found });
+        }
+        match native::topic_id(reader.client(), &feed.input, settings.timeouts.request) {
+            Ok(id) => topics.topic_ids.push(id),
+            Err(error) => {
+                faults.push(TopicFault::Unreachable { topic: feed.input.clone(), why: error.to_string() });
+            }
+        }
+    }
+    faults.extend(count(settings, &reader, &settings.audit_topic).err());
+    Ok((topics, faults))
+}
+
+fn count(settings: &KafkaSettings, reader: &BaseConsumer<Logging>, topic: &str) -> Result<i32, TopicFault> {
+    let unreachable = |why: String| TopicFault::Unreachable { topic: topic.to_owned(), why };
+    let metadata = reader
+        .fetch_metadata(Some(topic), settings.timeouts.request)
+        .map_err(|error| unreachable(error.to_string()))?;
+    let found = metadata.topics().first().ok_or_else(|| unreachable("the broker did not answer for it".to_owned()))?;
+    match found.error().map(RDKafkaErrorCode::from) {
+        None if found.partitions().is_empty() => Err(TopicFault::Missing { topic: topic.to_owned() }),
+        None => Ok(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX)),
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            Err(TopicFault::Missing { topic: topic.to_owned() })
+        }
+        Some(code) => Err(unreachable(code.to_string())),
+    }
+}
+
+/// A topic's setting and what is demanded of it.
+type Need = (&'static str, Demand);
+
+enum Demand {
+    Equals(&'static str),
+    AtLeast(u128),
+}
+
+impl Demand {
+    fn is_met(&self, found: &str) -> bool {
+        match self {
+            Self::Equals(needed) => found == *needed,
+            // -1 is without end.
+            Self::AtLeast(needed) => found == "-1" || found.parse().is_ok_and(|found: u128| *needed <= found),
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Equals(needed) => (*needed).to_owned(),
+            Self::AtLeast(needed) => format!("{needed} or more"),
+        }
+    }
+}
+
+fn changelog_needs(settings: &KafkaSettings) -> Vec<Need> {
+    let mut needs = audit_needs(settings);
+    needs.extend([
+        ("message.timestamp.type", Demand::Equals("LogAppendTime")),
+        ("retention.ms", Demand::AtLeast(settings.retention.changelog.as_millis())),
+        // Retention by size would delete what the ledger needs, whatever its age.
+        ("retention.bytes", Demand::Equals("-1")),
+    ]);
+    needs
+}
+
+fn audit_needs(settings: &KafkaSettings) -> Vec<Need> {
+    let max_bytes = u128::try_from(settings.max_message_bytes).unwrap_or(u128::MAX);
+    // Compaction would leave one row of all that share an event key.
+    vec![("cleanup.policy", Demand::Equals("delete")), ("max.message.bytes", Demand::AtLeast(max_bytes))]
+}
+
+async fn check_settings(
+    settings: &KafkaSettings,
+    admin: &AdminClient<Logging>,
+    topic: &str,
+    needs: &[Need],
+) -> Vec<TopicFault> {
+    let unreachable = |why: String| vec![TopicFault::Unreachable { topic: topic.to_owned(), why }];
+    let results = match admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &options(settings)).await {
+        Ok(results) => results,
+        Err(error) => return unreachable(error.to_string()),
+    };
+    let resource = match results.into_iter().next() {
+        Some(Ok(resource)) => resource,
+        Some(Err(code)) => return unreachable(code.to_string()),
+        None => return unreachable("the broker did not answer for it".to_owned()),
+    };
+    let found: HashMap<&str, &str> =
+        resource.entries.iter().filter_map(|entry| Some((entry.name.as_str(), entry.value.as_deref()?))).collect();
+    unmet(topic, needs, &found)
+}
+
+fn unmet(topic: &str, needs: &[Need], found: &HashMap<&str, &str>) -> Vec<TopicFault> {
+    needs
+        .iter()
+        .filter_map(|(name, demand)| {
+            let found = found.get(name).copied().unwrap_or("nothing");
+            (!demand.is_met(found)).then(|| TopicFault::Setting {
+                topic: topic.to_owned(),
+                name,
+                needed: demand.words(),
+                found: found.to_owned(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_does_not_meet_its_demand_is_named_with_both_values() {
+        let needs = [
+            ("cleanup.policy", Demand::Equals("delete")),
+            ("retention.ms", Demand::AtLeast(1000)),
+            ("max.message.bytes", Demand::AtLeast(1000)),
+        ];
+        let good = HashMap::from([("cleanup.policy", "delete"), ("retention.ms", "-1"), ("max.message.bytes", "1000")]);
+        assert_eq!(unmet("t", &needs, &good), []);
+        let bad = HashMap::from([("cleanup.policy", "compact"), ("retention.ms", "999")]);
+        let words: Vec<String> = unmet("t", &needs, &bad).iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(words.join("\n"), @r"
+        topic t has cleanup.policy=compact; needed is delete
+        topic t has retention.ms=999; needed is 1000 or more
+        topic t has max.message.bytes=nothing; needed is 1000 or more
+        ");
+    }
+}

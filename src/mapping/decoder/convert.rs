@@ -1,0 +1,230 @@
+//! From what the bytes hold to the value that a source wants.
+
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::Fault;
+use super::compile::Feed;
+use super::cursor::{malformed, too_large, utf8};
+use crate::domain::UnixMillis;
+use crate::mapping::plan::{Constant, Reading, Step};
+use crate::mapping::schema::Unit;
+use crate::mapping::value::Value;
+
+/// A leaf as the reader schema's type, borrowed from the payload.
+#[derive(Clone, Copy)]
+pub(super) enum Raw<'a> {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Float(f64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    /// Position among the reader's symbols.
+    Symbol(usize),
+}
+
+/// `None` where the source gets nothing.
+#[inline]
+pub(super) fn convert<'a>(feed: &'a Feed, raw: Raw<'a>) -> Result<Option<Value<'a>>, Fault> {
+    let reading = &feed.source.reading;
+    let Some(step) = feed.step else { return Ok(reading.default.as_ref().map(Constant::value)) };
+    if let Raw::Symbol(symbol) = raw {
+        let yielded = feed.symbols.get(symbol).and_then(Option::as_ref).map(Constant::value);
+        return Ok(yielded.map(|value| if reading.table.is_some() { value } else { finish_text(feed, value) }));
+    }
+    if let Some(table) = &reading.table {
+        let entry = match raw {
+            Raw::Text(text) => table.get(text),
+            Raw::Boolean(true) => table.get("true"),
+            Raw::Boolean(false) => table.get("false"),
+            Raw::Integer(integer) => table.get(&*integer.to_string()),
+            Raw::Null | Raw::Float(_) | Raw::Bytes(_) | Raw::Symbol(_) => None,
+        };
+        let constant = match entry {
+            Some(entry) => entry.as_ref(),
+            None => reading.default.as_ref(),
+        };
+        return Ok(constant.map(Constant::value));
+    }
+    let value = match (step, raw) {
+        (Step::Text, Raw::Text(text)) => Value::Text(text.into()),
+        (Step::Boolean, Raw::Boolean(flag)) => Value::Boolean(flag),
+        (Step::Integer, Raw::Integer(integer)) => Value::Integer(integer),
+        (Step::Float, Raw::Float(float)) => Value::Float(float),
+        (Step::Scaled(scale), Raw::Integer(integer)) => Value::Decimal(Decimal::new(integer, scale)),
+        (Step::Instant(unit), Raw::Integer(count)) => Value::Instant(instant(count, unit)),
+        (Step::Date, Raw::Integer(days)) => date(days),
+        (Step::Decimal(scale), Raw::Bytes(bytes)) => Value::Decimal(decimal(bytes, scale)?),
+        (Step::Utf8, Raw::Bytes(bytes)) => Value::Text(utf8(bytes)?.into()),
+        (Step::Uuid, Raw::Bytes(bytes)) => {
+            let uuid = Uuid::from_slice(bytes).map_err(|_| malformed("a UUID that is not 16 bytes long"))?;
+            Value::Text(uuid.to_string().into())
+        }
+        (Step::Hex, Raw::Bytes(bytes)) => Value::Text(hex(bytes).into()),
+        _ => return Err(malformed("a value that is not of its type")),
+    };
+    Ok(Some(finish_text(feed, value)))
+}
+
+/// Applies `prefix` and `hashed`.
+#[inline]
+fn finish_text<'a>(feed: &'a Feed, value: Value<'a>) -> Value<'a> {
+    let reading = &feed.source.reading;
+    if reading.prefix.is_none() && !reading.hashed { value } else { dress(reading, value) }
+}
+
+fn dress<'a>(reading: &Reading, mut value: Value<'a>) -> Value<'a> {
+    if let Some(prefix) = &reading.prefix {
+        if let Value::Text(text) = &value {
+            value = Value::Text(format!("{prefix}{text}").into());
+        } else if let Value::Integer(integer) = value {
+            value = Value::Text(format!("{prefix}{integer}").into());
+        }
+    }
+    if reading.hashed
+        && let Value::Text(text) = value
+    {
+        return Value::Hash(text);
+    }
+    value
+}
+
+/// A count since 1970 in whole milliseconds, rounded down; saturates.
+fn instant(count: i64, unit: Unit) -> UnixMillis {
+    UnixMillis(match unit {
+        Unit::Seconds => count.saturating_mul(1000),
+        Unit::Millis => count,
+        Unit::Micros => count.div_euclid(1000),
+        Unit::Nanos => count.div_euclid(1_000_000),
+    })
+}
+
+/// Days since 1970-01-01 as a day of the proleptic Gregorian calendar. Years are counted from March, so that the leap
+/// day is the last; 400 of them have 146,097 days.
+fn date(days: i64) -> Value<'static> {
+    const DAYS_BEFORE_1970: i64 = 719_468;
+    let days = days.saturating_add(DAYS_BEFORE_1970);
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Five months have 153 days, whichever of March to January they begin with.
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    Value::Date {
+        year: i32::try_from(year).expect("2^31 days are fewer than 2^31 years"),
+        month: u8::try_from(month).expect("a month is at most 12"),
+        day: u8::try_from(day).expect("a day is at most 31"),
+    }
+}
+
+/// Two's complement, most significant byte first, of any length that the number needs or exceeds.
+fn decimal(bytes: &[u8], scale: u32) -> Result<Decimal, Fault> {
+    let fill = if bytes.first().is_some_and(|first| 0x80 <= *first) { 0xff } else { 0 };
+    let mut word = [fill; 16];
+    let (surplus, kept) = bytes.split_at(bytes.len().saturating_sub(word.len()));
+    for (slot, byte) in word.iter_mut().rev().zip(kept.iter().rev()) {
+        *slot = *byte;
+    }
+    let mut number = i128::from_be_bytes(word);
+    if surplus.iter().any(|byte| *byte != fill) || (number < 0) != (fill == 0xff) {
+        return Err(too_many_digits());
+    }
+    let mut scale = scale;
+    loop {
+        if let Ok(decimal) = Decimal::try_from_i128_with_scale(number, scale) {
+            return Ok(decimal);
+        }
+        if scale == 0 || number % 10 != 0 {
+            return Err(too_many_digits());
+        }
+        number /= 10;
+        scale -= 1;
+    }
+}
+
+fn too_many_digits() -> Fault {
+    too_large("a decimal of more than 28 digits")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// A float as the shortest decimal that names it, so that 19.99 stays 19.99.
+pub(super) fn widen(float: f32) -> f64 {
+    float.to_string().parse().unwrap_or_else(|_| f64::from(float))
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "Avro promotes long to float by rounding")]
+pub(super) const fn long_as_float(long: i64) -> f32 {
+    long as f32
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "Avro promotes long to double by rounding")]
+pub(super) const fn long_as_double(long: i64) -> f64 {
+    long as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_days_of_the_gregorian_calendar() {
+        for (days, expected) in [
+            (0, (1970, 1, 1)),
+            (-1, (1969, 12, 31)),
+            (59, (1970, 3, 1)),
+            (11_016, (2000, 2, 29)),
+            (-25_509, (1900, 2, 28)),
+            (-25_508, (1900, 3, 1)),
+            (20_781, (2026, 11, 24)),
+            (i64::from(i32::MAX), (5_881_580, 7, 11)),
+            (i64::from(i32::MIN), (-5_877_641, 6, 23)),
+        ] {
+            let (year, month, day) = expected;
+            assert!(date(days) == Value::Date { year, month, day }, "{days}");
+        }
+    }
+
+    #[test]
+    fn decimals_are_twos_complement_of_any_length() {
+        for (bytes, scale, text) in [
+            (&[][..], 2, Some("0.00")),
+            (&[0x04, 0xd2], 2, Some("12.34")),
+            (&[0xff], 0, Some("-1")),
+            (&[0x00, 0x80], 1, Some("12.8")),
+            (&[0xff; 40], 0, Some("-1")),
+            (&[0x7f; 16], 0, None),
+            (&[0x01; 17], 0, None),
+        ] {
+            assert_eq!(decimal(bytes, scale).ok().map(|d| d.to_string()).as_deref(), text, "{bytes:?}");
+        }
+        let trailing_zeros = 10_i128.pow(30).to_be_bytes();
+        assert_eq!(decimal(&trailing_zeros, 28).ok(), Some(Decimal::from(100)));
+    }
+
+    #[test]
+    fn counts_of_every_unit_become_milliseconds_rounded_down() {
+        for (count, unit, millis) in [
+            (1_764_000_000, Unit::Seconds, 1_764_000_000_000),
+            (i64::MAX, Unit::Seconds, i64::MAX),
+            (5, Unit::Millis, 5),
+            (-1, Unit::Micros, -1),
+            (1_999, Unit::Micros, 1),
+            (1_999_999, Unit::Nanos, 1),
+        ] {
+            assert_eq!(instant(count, unit), UnixMillis(millis), "{count} {unit:?}");
+        }
+    }
+
+    #[test]
+    fn a_float_keeps_its_decimal_look() {
+        assert!((widen(19.99) - 19.99).abs() < f64::EPSILON);
+        assert!(widen(f32::NAN).is_nan() && widen(f32::INFINITY).is_infinite());
+    }
+}

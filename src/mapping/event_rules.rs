@@ -1,0 +1,101 @@
+//! What a feed chooses about its events, beside its schema.
+
+use std::time::Duration;
+
+use crate::domain::{AdAccountId, InDoubtPolicy, LaneId};
+
+/// How the records of one feed become events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRules {
+    /// Every lane that a record may name.
+    pub lanes: Vec<LaneRule>,
+    /// The lane of records that name none.
+    pub default_lane: LaneRule,
+    /// The feed's choice; else the action source decides.
+    pub in_doubt: Option<InDoubtPolicy>,
+    /// How far ahead of the clock an event time may lie.
+    pub clock_tolerance: Duration,
+    /// How old an event may be.
+    pub max_age: Duration,
+    /// What becomes of an event that is older than an hour already.
+    pub late: Late,
+    /// What becomes of a record without a value for `consent`. `Skip` makes sense only where the plan maps it.
+    pub missing_consent: MissingConsent,
+    /// ISO 3166 alpha-2 code of the country whose national phone numbers are understood, where the record's own
+    /// country does not tell.
+    pub phone_region: Option<PhoneRegion>,
+    pub private_addresses: PrivateAddresses,
+    /// Whether `content_ids` and `num_items` follow from the contents where they are not mapped.
+    pub derive: Derive,
+}
+
+/// A lane by the names under which a record may ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneRule {
+    pub id: LaneId,
+    pub name: Box<str>,
+    pub ad_account: AdAccountId,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Late {
+    #[default]
+    Send,
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingConsent {
+    #[default]
+    Send,
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PrivateAddresses {
+    #[default]
+    Drop,
+    Keep,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Derive {
+    #[default]
+    Missing,
+    Nothing,
+}
+
+/// A country whose national phone numbers can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhoneRegion(phonenumber::country::Id);
+
+impl PhoneRegion {
+    /// `None` unless `alpha2` is the ISO 3166 code of a country that has phone numbers, in any case.
+    #[must_use]
+    pub fn try_new(alpha2: &str) -> Option<Self> {
+        alpha2.trim().to_ascii_uppercase().parse().ok().map(Self)
+    }
+
+    pub(super) const fn id(self) -> phonenumber::country::Id {
+        self.0
+    }
+}
+
+impl EventRules {
+    /// The rules of a feed that chooses nothing but its lane: 5 minutes of tolerance, 7 days of age.
+    #[must_use]
+    pub fn new(default_lane: LaneRule) -> Self {
+        Self {
+            lanes: vec![default_lane.clone()],
+            default_lane,
+            in_doubt: None,
+            clock_tolerance: Duration::from_mins(5),
+            max_age: Duration::from_hours(7 * 24),
+            late: Late::default(),
+            missing_consent: MissingConsent::default(),
+            phone_region: None,
+            private_addresses: PrivateAddresses::default(),
+            derive: Derive::default(),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! An annotated reader schema, compiled and checked: from Avro fields to targets.
+//!
+//! It says which fields are wanted and how each is read. It knows nothing of writer schemas, which the decoder resolves
+//! against it, and nothing of Pinterest's rules beyond what each target takes.
+
+mod annotation;
+mod check;
+mod constant;
+mod default;
+mod fault;
+mod step;
+mod tree;
+
+pub(crate) use constant::Constant;
+pub(crate) use step::Step;
+pub(crate) use tree::{Node, Part, Role, Wanted};
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+pub use fault::PlanFault;
+
+use super::schema::{Schema, Unit, parse};
+use super::target::{ContentField, Target};
+use fault::Faults;
+
+/// Constants that a feed's configuration sets: target path → text. They replace the schema's own.
+pub type Overrides = BTreeMap<String, String>;
+
+/// What to read from the records of one feed, and for which targets.
+#[derive(Clone)]
+pub struct Plan(Arc<Compiled>);
+
+pub(crate) struct Compiled {
+    pub(crate) name: Box<str>,
+    pub(crate) schema: Schema,
+    pub(crate) root: Node,
+    pub(crate) sources: Box<[Arc<Source>]>,
+    /// Put behind all sources.
+    pub(crate) constants: Box<[(Target, Constant)]>,
+    /// How many sources wait in a slot until the record is read, because a better one may follow.
+    pub(crate) n_slots: usize,
+    targets: Box<[Target]>,
+}
+
+/// One annotation of one field: what feeds which target, and how it is read.
+pub(crate) struct Source {
+    /// Names of fields joined by dots, `[]` behind arrays, `{}` behind maps.
+    pub(crate) path: Box<str>,
+    pub(crate) place: Place,
+    pub(crate) reading: Reading,
+    /// Set where several sources feed one target: its position by preference among all that wait.
+    pub(crate) slot: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Target(Target),
+    Content(ContentField),
+}
+
+/// What an annotation says about reading.
+#[derive(Default)]
+pub(crate) struct Reading {
+    /// By symbol, text, number or `true` and `false`; null means that this value yields nothing.
+    pub(crate) table: Option<HashMap<Box<str>, Option<Constant>>>,
+    /// What null yields, and a value that the table lacks.
+    pub(crate) default: Option<Constant>,
+    /// Decimal places of an integer in minor units.
+    pub(crate) scale: Option<u32>,
+    /// Unit of an integer that counts from 1970.
+    pub(crate) unit: Option<Unit>,
+    pub(crate) prefix: Option<Box<str>>,
+    /// Whether the text is a SHA-256 hash already.
+    pub(crate) hashed: bool,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Plan").field(&self.0.name).finish()
+    }
+}
+
+impl Plan {
+    /// Compiles the annotated schema `schema`, which may use types that `references` define. `name` is how faults call
+    /// it: its file.
+    ///
+    /// # Errors
+    /// Every fault that there is, in the order of the schema.
+    pub fn compile(
+        name: &str,
+        schema: &str,
+        references: &[&str],
+        overrides: &Overrides,
+    ) -> Result<Self, Vec<PlanFault>> {
+        let mut faults = Faults::new(name);
+        let schema = match parse(schema, references) {
+            Ok(schema) => schema,
+            Err(fault) => {
+                faults.add("", fault.to_string(), "mend the schema; Avro's specification says how it is written");
+                return Err(faults.into_inner());
+            }
+        };
+        let (root, mut sources) = tree::build(&schema, &mut faults);
+        let constants = constant::constants(&schema, overrides, &mut faults);
+        let n_slots = check::rank(&mut sources, &mut faults);
+        check::constants(&sources, &constants, &mut faults);
+        check::complete(&sources, &constants, &mut faults);
+        let targets = check::targets(&sources, &constants);
+        let sources = sources.into_iter().map(|draft| Arc::new(draft.source)).collect();
+        if !faults.is_empty() {
+            return Err(faults.into_inner());
+        }
+        let compiled = Compiled { name: name.into(), schema, root, sources, constants, n_slots, targets };
+        Ok(Self(Arc::new(compiled)))
+    }
+
+    /// The name that it was compiled under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether a field or a constant feeds the target.
+    #[must_use]
+    pub fn feeds(&self, target: Target) -> bool {
+        self.0.targets.contains(&target)
+    }
+
+    /// A record in plain JSON, unions untagged, as Avro of the plan's own schema; `None` if it is no such record. Fields
+    /// that it lacks have their defaults.
+    #[must_use]
+    pub fn encode(&self, record: &serde_json::Value) -> Option<Vec<u8>> {
+        default::encode(&self.0.schema, self.0.schema.root(), record)
+    }
+
+    /// A plan of whatever the annotations say, faults or not: for tests of the decoder, which do not care for targets.
+    #[cfg(test)]
+    pub(crate) fn unchecked(schema: &str) -> Self {
+        let schema = parse(schema, &[]).expect("a test's schema is one");
+        let (root, sources) = tree::build(&schema, &mut Faults::new("test"));
+        let sources = sources.into_iter().map(|draft| Arc::new(draft.source)).collect();
+        let (constants, targets) = (Box::default(), Box::default());
+        Self(Arc::new(Compiled { name: "test".into(), schema, root, sources, constants, n_slots: 0, targets }))
+    }
+
+    pub(crate) fn compiled(&self) -> &Arc<Compiled> {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests;

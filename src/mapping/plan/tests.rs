@@ -1,0 +1,200 @@
+use super::*;
+
+const ORDER: &str = include_str!("../../../schemas/order.avsc");
+const INSTALL: &str = include_str!("../../../schemas/install.avsc");
+const IN_STORE: &str = include_str!("../../../schemas/in_store_purchase.avsc");
+
+/// Everything that an event needs, beside the fields of the test.
+const COMPLETE: &str = r#"{"event_name": "lead", "action_source": "web", "event_id": "1", "event_time": "2026-11-24T00:00:00Z", "user_data.em": "a@example.com"}"#;
+
+fn schema(constants: &str, fields: &str) -> String {
+    format!(r#"{{"type": "record", "name": "R", "pinterest": {constants}, "fields": [{fields}]}}"#)
+}
+
+fn faults(schema: &str) -> Vec<String> {
+    match Plan::compile("r.avsc", schema, &[], &Overrides::new()) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn the_shipped_schemas_compile() {
+    for (name, schema) in [("order", ORDER), ("install", INSTALL), ("in_store_purchase", IN_STORE)] {
+        assert_eq!(faults(schema), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn each_fault_names_its_field_and_the_mend() {
+    for (field, fault) in [
+        (
+            r#"{"name": "a", "type": "string", "pinterest": "custom_data.curency"}"#,
+            "r.avsc: a: `custom_data.curency` is no target; did you mean `custom_data.currency`?",
+        ),
+        (
+            r#"{"name": "a", "type": "boolean", "pinterest": "custom_data.value"}"#,
+            "r.avsc: a: a boolean cannot feed custom_data.value; it takes text, integer, float, decimal",
+        ),
+        (
+            r#"{"name": "a", "type": "long", "pinterest": "app_info.install_time"}"#,
+            "r.avsc: a: an integer cannot feed app_info.install_time; say what it counts: `\"unit\": \"millis\"`",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.value", "scale": 2}}"#,
+            "r.avsc: a: `scale` on a string, which is no integer; remove it; only int and long are counts of minor units",
+        ),
+        (
+            r#"{"name": "a", "type": {"type": "long", "logicalType": "timestamp-millis"}, "pinterest": {"to": "app_info.install_time", "unit": "millis"}}"#,
+            "r.avsc: a: `unit` on a long, which is no count; remove it; only plain int and long need a unit to be a time",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "lane", "vlaues": {}}}"#,
+            "r.avsc: a: `vlaues` is no part of an annotation; it knows to, values, default, scale, unit, hashed, prefix, order",
+        ),
+        (
+            r#"{"name": "a", "type": {"type": "enum", "name": "E", "symbols": ["X", "Y", "Z"]}, "pinterest": {"to": "skip", "values": {"X": true, "x": false}}}"#,
+            "r.avsc: a: `values` lacks the symbols Y, Z; add them (null for those that yield nothing), or a `default`",
+        ),
+        (
+            r#"{"name": "a", "type": {"type": "enum", "name": "E", "symbols": ["X"]}, "pinterest": {"to": "skip", "values": {"X": true, "x": false}}}"#,
+            "r.avsc: a: `values` names x, which the enum lacks; mend the spelling",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "device_info.os_family", "values": {"i": "iphone"}}}"#,
+            "r.avsc: a: `values`: device_info.os_family does not take the word `iphone`; it takes ios, android, macos, windows, linux, bsd, other",
+        ),
+        (
+            r#"{"name": "a", "type": "double", "pinterest": {"to": "user_data.em", "hashed": true}}"#,
+            "r.avsc: a: `hashed` on a double, which is no text; remove it",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "hashed": true}}"#,
+            "r.avsc: a: a hash cannot feed custom_data.order_id; remove `hashed`; custom_data.order_id is not sent as a hash",
+        ),
+        (
+            r#"{"name": "a", "type": {"type": "fixed", "name": "F", "size": 12, "logicalType": "duration"}, "pinterest": "lane"}"#,
+            "r.avsc: a: times of day, durations and big-decimals feed no target; map another field",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": "custom_data.order_id"}, {"name": "b", "type": "string", "pinterest": "custom_data.order_id"}"#,
+            "r.avsc: b: custom_data.order_id is fed by a and by b; keep one, or give each its own `order`: 1 counts first",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": "event_name"}"#,
+            "r.avsc: a: event_name is fed by this field and by a constant; keep one, or make the constant the `default` of the field's annotation",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": "custom_data.contents"}"#,
+            "r.avsc: a: a string cannot feed custom_data.contents; annotate a record, or an array or map of records",
+        ),
+        (
+            r#"{"name": "a", "type": {"type": "record", "name": "A", "fields": []}, "pinterest": "lane"}"#,
+            "r.avsc: a: a record cannot feed lane; annotate the fields within it",
+        ),
+        (
+            r#"{"name": "a", "type": {"type": "array", "items": {"type": "record", "name": "A", "fields": [{"name": "b", "type": "string", "pinterest": "custom_data.value"}]}}, "pinterest": "custom_data.contents"}"#,
+            "r.avsc: a[].b: `custom_data.value` is no target; within contents the targets are id, item_price, quantity, item_name, item_category, item_brand",
+        ),
+        (
+            r#"{"name": "a", "type": ["null", {"type": "record", "name": "A", "fields": [{"name": "b", "type": "string", "pinterest": "lane"}, {"name": "c", "type": ["null", "A"]}]}]}"#,
+            "r.avsc: a: A holds itself, and such types cannot be mapped; map only fields outside of it",
+        ),
+        (
+            r#"{"name": "a", "type": "int", "default": "none", "pinterest": "custom_data.num_items"}"#,
+            "r.avsc: a: the default is no value of the field's type; mend it",
+        ),
+        (
+            r#"{"name": "a", "type": "int", "pinterest": 7}"#,
+            "r.avsc: a: the annotation is neither text nor an object; write the target's name, or an object with `to`",
+        ),
+        (
+            r#"{"name": "a", "type": "int", "pinterest": {"values": {}}}"#,
+            "r.avsc: a: the annotation names no target; add `\"to\": \"…\"`",
+        ),
+    ] {
+        let found = faults(&schema(COMPLETE, field));
+        assert_eq!(found.first().map(String::as_str), Some(fault), "{field}: {found:#?}");
+    }
+}
+
+#[test]
+fn all_faults_are_found_at_once() {
+    let found = faults(&schema(
+        r#"{"event_nme": "lead", "action_source": "webb"}"#,
+        r#"{"name": "a", "type": "string", "pinterest": "nowhere"}, {"name": "b", "type": "long", "pinterest": "event_time"}"#,
+    ));
+    insta::assert_snapshot!(found.join("\n"), @r#"
+    r.avsc: a: `nowhere` is no target; the reference lists all targets
+    r.avsc: b: an integer cannot feed event_time; say what it counts: `"unit": "millis"`
+    r.avsc: action_source does not take the word `webb`; it takes app_android, app_ios, web, offline
+    r.avsc: `event_nme` is no target; did you mean `event_name`?
+    r.avsc: nothing feeds event_name, which Pinterest requires; annotate a field with it, or set a constant
+    r.avsc: nothing feeds event_id, which Pinterest requires; annotate a field with it, or set a constant
+    r.avsc: nothing tells Pinterest whose event it is; feed user_data.em, or user_data.hashed_maids, or both user_data.client_ip_address and user_data.client_user_agent
+    "#);
+}
+
+#[test]
+fn a_schema_that_cannot_be_parsed_is_one_fault() {
+    assert_eq!(
+        faults(r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "Nowhere"}]}"#),
+        [
+            "r.avsc: Nowhere is not defined, neither here nor in a reference; mend the schema; Avro's specification says how it is written"
+        ]
+    );
+    assert!(
+        faults("\"string\"")
+            .contains(&"r.avsc: the schema is not a record; wrap it: each message of a feed is one record".into())
+    );
+}
+
+#[test]
+fn an_identity_is_an_address_or_a_device_or_both_of_ip_and_user_agent() {
+    let base = r#""event_name": "lead", "action_source": "web", "event_id": "1", "event_time": "2026-11-24T00:00:00Z""#;
+    for (identity, complete) in [
+        (r#""user_data.em": "a@example.com""#, true),
+        (r#""user_data.hashed_maids": "x""#, true),
+        (r#""user_data.client_ip_address": "203.0.113.1", "user_data.client_user_agent": "x""#, true),
+        (r#""user_data.client_ip_address": "203.0.113.1""#, false),
+        (r#""user_data.ph": "+43 1 5550123""#, false),
+    ] {
+        let found = faults(&schema(&format!("{{{base}, {identity}}}"), ""));
+        assert_eq!(found.is_empty(), complete, "{identity}: {found:?}");
+    }
+}
+
+#[test]
+fn the_configuration_overrides_constants_and_its_faults_are_found_too() {
+    let bare = schema(COMPLETE, "");
+    let overrides = |path: &str, text: &str| Overrides::from([(path.to_owned(), text.to_owned())]);
+    let plan = Plan::compile("r", &bare, &[], &overrides("event_name", "signup")).unwrap_or_else(|f| panic!("{f:?}"));
+    let event_name = plan.compiled().constants.iter().find(|(target, _)| *target == Target::EventName);
+    assert_eq!(event_name.map(|(_, constant)| constant), Some(&Constant::Text("signup".into())));
+
+    for (path, text, fault) in [
+        ("event_nam", "x", "r: feed configuration: `event_nam` is no target; did you mean `event_name`?"),
+        (
+            "action_source",
+            "shop",
+            "r: feed configuration: action_source does not take the word `shop`; it takes app_android, app_ios, web, offline",
+        ),
+    ] {
+        let faults = Plan::compile("r", &bare, &[], &overrides(path, text)).err().unwrap_or_default();
+        assert_eq!(faults.iter().map(ToString::to_string).collect::<Vec<_>>(), [fault]);
+    }
+}
+
+#[test]
+fn a_plan_knows_which_targets_it_feeds() {
+    let plan = Plan::compile("order", ORDER, &[], &Overrides::new()).unwrap_or_else(|faults| panic!("{faults:?}"));
+    for (target, fed) in [
+        (Target::EventName, true),
+        (Target::Consent, true),
+        (Target::CustomContents, true),
+        (Target::UserGe, false),
+        (Target::Lane, false),
+    ] {
+        assert_eq!(plan.feeds(target), fed, "{target:?}");
+    }
+}

@@ -1,0 +1,133 @@
+//! Addresses, browsers, pages, click ids.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::texts::{is_longer, trimmed};
+use super::{DropReason, Normal};
+use crate::mapping::event_rules::PrivateAddresses;
+
+/// `client_ip_address`: IPv4 or IPv6 in its usual form; an IPv4 address inside an IPv6 one comes out.
+///
+/// Private, loopback and link-local addresses are dropped unless the feed keeps them: they are a proxy's or a till's,
+/// match nobody, and would let an event pass that has no identity else.
+pub(crate) fn ip_address(text: &str, private: PrivateAddresses) -> Normal<'_> {
+    let text = trimmed(text);
+    let address: IpAddr = text.parse().map_err(|_| DropReason::Malformed)?;
+    let address = address.to_canonical();
+    if address.is_unspecified() {
+        return Err(DropReason::Placeholder);
+    }
+    if private == PrivateAddresses::Drop && is_private(address) {
+        return Err(DropReason::PrivateAddress);
+    }
+    let usual = address.to_string();
+    Ok(if usual == text { Cow::Borrowed(text) } else { Cow::Owned(usual) })
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            // 100.64.0.0/10 is what carriers use between themselves and their customers (RFC 6598).
+            let shared = matches!(v4.octets(), [100, 64..=127, _, _]);
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_broadcast() || shared
+        }
+        IpAddr::V6(v6) => is_private_v6(v6),
+    }
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+}
+
+/// `client_user_agent`: as it is. What trackers write when they know no browser is no user agent.
+pub(crate) fn user_agent(text: &str, max_chars: usize) -> Normal<'_> {
+    const NONE: [&str; 6] = ["other", "null", "none", "undefined", "unknown", "-"];
+    let text = trimmed(text);
+    if text.is_empty() || NONE.iter().any(|none| none.eq_ignore_ascii_case(text)) {
+        return Err(DropReason::Placeholder);
+    }
+    if is_longer(text, max_chars) { Err(DropReason::TooLong) } else { Ok(Cow::Borrowed(text)) }
+}
+
+/// `event_source_url`: an http or https URL with a host, as it is.
+pub(crate) fn url(text: &str, max_chars: usize) -> Normal<'_> {
+    let text = trimmed(text);
+    let (scheme, rest) = text.split_once("://").ok_or(DropReason::Malformed)?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let known = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    if !known || host.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(DropReason::Malformed);
+    }
+    if is_longer(text, max_chars) { Err(DropReason::TooLong) } else { Ok(Cow::Borrowed(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check, owned};
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_that_can_match_somebody() {
+        let private = Err(DropReason::PrivateAddress);
+        let bad = Err(DropReason::Malformed);
+        check(
+            |text| owned(ip_address(text, PrivateAddresses::Drop)),
+            &[
+                ("216.3.128.12", Ok("216.3.128.12")),
+                (" 2001:DB8::0:1 ", Ok("2001:db8::1")),
+                ("::ffff:216.3.128.12", Ok("216.3.128.12")),
+                ("0.0.0.0", Err(DropReason::Placeholder)),
+                ("::", Err(DropReason::Placeholder)),
+                ("10.1.2.3", private),
+                ("172.31.0.1", private),
+                ("172.32.0.1", Ok("172.32.0.1")),
+                ("192.168.0.1", private),
+                ("100.64.0.1", private),
+                ("127.0.0.1", private),
+                ("169.254.1.1", private),
+                ("::1", private),
+                ("fe80::1", private),
+                ("fd00::1", private),
+                ("::ffff:10.1.2.3", private),
+                ("216.3.128.256", bad),
+                ("216.3.128.12:443", bad),
+                ("216.3.128.12, 10.0.0.1", bad),
+                ("example.com", bad),
+            ],
+        );
+        assert_eq!(ip_address("10.1.2.3", PrivateAddresses::Keep).as_deref(), Ok("10.1.2.3"));
+        assert_eq!(ip_address("0.0.0.0", PrivateAddresses::Keep), Err(DropReason::Placeholder));
+    }
+
+    #[test]
+    fn a_user_agent_is_not_a_word_for_none() {
+        check(
+            |text| owned(user_agent(text, 30)),
+            &[
+                (" Mozilla/5.0 (iPhone) ", Ok("Mozilla/5.0 (iPhone)")),
+                ("Other", Err(DropReason::Placeholder)),
+                ("NULL", Err(DropReason::Placeholder)),
+                ("-", Err(DropReason::Placeholder)),
+                (&"x".repeat(31), Err(DropReason::TooLong)),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_url_is_a_page_of_a_host() {
+        let bad = Err(DropReason::Malformed);
+        check(
+            |text| owned(url(text, 40)),
+            &[
+                ("https://shop.example/thanks?epik=dj0", Ok("https://shop.example/thanks?epik=dj0")),
+                (" HTTP://shop.example", Ok("HTTP://shop.example")),
+                ("/thanks", bad),
+                ("https:///thanks", bad),
+                ("ftp://shop.example", bad),
+                ("https://shop.example/a b", bad),
+                (&format!("https://shop.example/{}", "x".repeat(40)), Err(DropReason::TooLong)),
+            ],
+        );
+    }
+}

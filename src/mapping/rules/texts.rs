@@ -1,0 +1,188 @@
+//! Plain texts, words out of a list, languages, flags.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::codes::LANGUAGES;
+use super::{DropReason, Normal};
+use crate::mapping::value::Value;
+
+/// Lower case and composed (NFC): the form in which names in every script hash alike however they were typed.
+pub(crate) fn lower_nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return if text.bytes().any(|b| b.is_ascii_uppercase()) {
+            Cow::Owned(text.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(text)
+        };
+    }
+    // Composed before, so that both forms of an input meet the same case rules; composed again, because lower case may
+    // come apart (İ).
+    let composed: String = text.nfc().collect();
+    Cow::Owned(composed.to_lowercase().nfc().collect())
+}
+
+/// The text without white space around it. Nearly every text begins and ends in a printable ASCII character, which two
+/// bytes tell.
+pub(crate) fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
+/// The text of a value without white space around it; an integer as its digits.
+pub(crate) fn raw<'v>(value: &'v Value<'_>) -> Normal<'v> {
+    match value {
+        Value::Text(text) => Ok(Cow::Borrowed(trimmed(text))),
+        Value::Integer(number) => Ok(Cow::Owned(number.to_string())),
+        Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Decimal(_)
+        | Value::Instant(_)
+        | Value::Date { .. }
+        | Value::Hash(_) => Err(DropReason::WrongKind),
+    }
+}
+
+/// The text of a value that nothing but text can feed.
+pub(crate) fn words<'v>(value: &'v Value<'_>) -> Result<&'v str, DropReason> {
+    if let Value::Text(text) = value { Ok(trimmed(text)) } else { Err(DropReason::WrongKind) }
+}
+
+/// Text as it is, at most `max_chars` characters. Too long a text is dropped, not cut: half a name is another name.
+pub(crate) fn plain<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v> {
+    let text = raw(value)?;
+    if is_longer(&text, max_chars) { Err(DropReason::TooLong) } else { Ok(text) }
+}
+
+/// JSON Schema counts characters; bytes answer nearly always.
+pub(crate) fn is_longer(text: &str, max_chars: usize) -> bool {
+    max_chars < text.len() && max_chars < text.chars().count()
+}
+
+/// The listed word that the text is in any case.
+pub(crate) fn choice(text: &str, words: &[&'static str]) -> Result<&'static str, DropReason> {
+    let text = text.trim();
+    words.iter().copied().find(|word| word.eq_ignore_ascii_case(text)).ok_or(DropReason::NotListed)
+}
+
+/// Two letters of ISO 639-1; `de-CH`, `de_CH` and `DE` are `de`. Java's old codes become today's.
+pub(crate) fn language(text: &str) -> Result<&'static str, DropReason> {
+    let primary = text.trim().split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let today = match primary.as_str() {
+        "iw" => "he",
+        "in" => "id",
+        "ji" => "yi",
+        other => other,
+    };
+    if today.len() != 2 || !today.bytes().all(|b| b.is_ascii_lowercase()) {
+        return Err(DropReason::Malformed);
+    }
+    LANGUAGES.split(' ').find(|code| *code == today).ok_or(DropReason::NotListed)
+}
+
+/// A BCP 47 tag; Java and POSIX write it with underscores, and POSIX with a character set behind it.
+pub(crate) fn locale(text: &str, max_chars: usize) -> Normal<'_> {
+    let tag = text.trim().split('.').next().unwrap_or_default();
+    if tag.is_empty() || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        return Err(DropReason::Malformed);
+    }
+    if max_chars < tag.len() {
+        return Err(DropReason::TooLong);
+    }
+    Ok(if tag.contains('_') { Cow::Owned(tag.replace('_', "-")) } else { Cow::Borrowed(tag) })
+}
+
+/// True or false, as a boolean, as 1 or 0, or in words. Anything else has to be said with a value table.
+pub(crate) fn flag(value: &Value<'_>) -> Result<bool, DropReason> {
+    match value {
+        Value::Boolean(flag) => Ok(*flag),
+        Value::Integer(0) => Ok(false),
+        Value::Integer(1) => Ok(true),
+        Value::Text(text) => match text.trim() {
+            text if text.eq_ignore_ascii_case("true") => Ok(true),
+            text if text.eq_ignore_ascii_case("false") => Ok(false),
+            _ => Err(DropReason::NotListed),
+        },
+        Value::Integer(_) => Err(DropReason::NotListed),
+        Value::Float(_) | Value::Decimal(_) | Value::Instant(_) | Value::Date { .. } | Value::Hash(_) => {
+            Err(DropReason::WrongKind)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check, owned};
+    use super::*;
+
+    #[test]
+    fn a_language_is_two_letters_whatever_stands_behind_them() {
+        check(
+            |text| language(text).map(str::to_owned),
+            &[
+                ("en", Ok("en")),
+                (" EN ", Ok("en")),
+                ("en-US", Ok("en")),
+                ("zh_Hant_TW", Ok("zh")),
+                ("iw", Ok("he")),
+                ("english", Err(DropReason::Malformed)),
+                ("xx", Err(DropReason::NotListed)),
+                ("e ", Err(DropReason::Malformed)),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_locale_is_a_bcp_47_tag() {
+        check(
+            |text| owned(locale(text, 35)),
+            &[
+                ("en-us", Ok("en-us")),
+                ("de_CH", Ok("de-CH")),
+                ("C.UTF-8", Ok("C")),
+                ("en us", Err(DropReason::Malformed)),
+                (&"a".repeat(36), Err(DropReason::TooLong)),
+            ],
+        );
+    }
+
+    #[test]
+    fn trimming_leaves_what_str_trim_leaves() {
+        for text in ["", " ", "a", " a", "a ", "ab", "\u{a0}ab\u{3000}", "ü b", "\u{1}a"] {
+            assert_eq!(trimmed(text), text.trim(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_found_in_any_case_and_only_in_the_list() {
+        assert_eq!(choice(" WiFi", &["wifi", "ethernet"]), Ok("wifi"));
+        assert_eq!(choice("wlan", &["wifi", "ethernet"]), Err(DropReason::NotListed));
+    }
+
+    #[test]
+    fn a_text_too_long_is_dropped_whole_and_counted_in_characters() {
+        let text = Value::Text("üüü".into());
+        assert_eq!(plain(&text, 3).as_deref(), Ok("üüü"));
+        assert_eq!(plain(&text, 2), Err(DropReason::TooLong));
+        assert_eq!(plain(&Value::Integer(-42), 3).as_deref(), Ok("-42"));
+        assert_eq!(plain(&Value::Boolean(true), 9), Err(DropReason::WrongKind));
+    }
+
+    #[test]
+    fn a_flag_is_never_guessed() {
+        for (value, expected) in [
+            (Value::Boolean(true), Ok(true)),
+            (Value::Integer(0), Ok(false)),
+            (Value::Text(" TRUE ".into()), Ok(true)),
+            (Value::Text("False".into()), Ok(false)),
+            (Value::Integer(2), Err(DropReason::NotListed)),
+            (Value::Text("yes".into()), Err(DropReason::NotListed)),
+            (Value::Float(1.0), Err(DropReason::WrongKind)),
+        ] {
+            assert_eq!(flag(&value), expected);
+        }
+    }
+}

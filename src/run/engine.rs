@@ -1,0 +1,368 @@
+//! The loop: what happens goes into the core, what the core asks for is done.
+//!
+//! It decides nothing about records. It knows which assignment each epoch belongs to, and what ends the process.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::select;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+
+use crate::domain::{Answered, BatchId, BootTime, Epoch, Fate, NextOffset, PartitionId, Record};
+use crate::kafka::Receipt;
+use crate::kafka::consumer::ConsumerRemote;
+use crate::kafka::message::{Assignment, ConsumerEvent, ConsumerFailure};
+use crate::kafka::transactions::{TransactionEvent, TransactionFailure, Transactions};
+use crate::pinterest::Client;
+use crate::pipeline::{Batch, Effect, Input, Pipeline};
+
+use super::clock;
+use super::feed::FeedReader;
+use super::intake::{Intake, Raw, Yield};
+use super::restoring::{Restoration, Restoring};
+use super::totals::Totals;
+use super::{End, Progress};
+
+/// Records that go into the core between two looks at everything else: about a millisecond of its work.
+const RECORDS_AT_A_TIME: usize = 500;
+
+/// Between two pictures of the progress; what watches them is a person or a scrape.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// How long the loop sleeps where nothing has asked to be woken.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// The loop and what it talks to.
+pub(super) struct Engine {
+    pub(super) core: Pipeline,
+    pub(super) consumer: ConsumerRemote,
+    pub(super) transactions: Transactions,
+    pub(super) clients: Vec<Arc<Client>>,
+    pub(super) readers: Vec<Arc<FeedReader>>,
+    pub(super) restoring: Restoring,
+    pub(super) progress: watch::Sender<Progress>,
+    pub(super) state: State,
+}
+
+/// What the loop remembers.
+#[derive(Default)]
+pub(super) struct State {
+    effects: Vec<Effect>,
+    holdings: HashMap<PartitionId, Holding>,
+    /// What the transaction under way will have accounted for.
+    under_way: Totals,
+    totals: Totals,
+    told_at: BootTime,
+    /// Why the work comes to rest.
+    ending: Option<End>,
+}
+
+/// A partition that the group has given to us.
+struct Holding {
+    assignment: Assignment,
+    epoch: Option<Epoch>,
+    /// Cleared when the epoch ends: a restore under way then gives up.
+    held: Arc<AtomicBool>,
+    intake: Option<Intake>,
+    inbox: VecDeque<Waiting>,
+}
+
+/// What the core has not taken yet.
+enum Waiting {
+    /// The receipt keeps the consumer from reading on while there is no room for the records.
+    Records {
+        records: VecDeque<Record>,
+        _receipt: Receipt,
+    },
+    Reached(NextOffset),
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.held.store(false, Ordering::Relaxed);
+    }
+}
+
+/// What comes in.
+pub(super) struct Inputs {
+    pub(super) stop: UnboundedReceiver<()>,
+    pub(super) consumer: UnboundedReceiver<ConsumerEvent>,
+    pub(super) transactions: UnboundedReceiver<TransactionEvent>,
+    pub(super) restored: UnboundedReceiver<Restoration>,
+}
+
+/// Whether the loop goes on.
+enum Turn {
+    Next,
+    End(End),
+}
+
+impl Engine {
+    /// Runs until the work has come to rest, or cannot go on.
+    pub(super) async fn run(mut self, mut inputs: Inputs) -> (End, Self) {
+        let (answers_in, mut answers) = unbounded_channel();
+        let (yields_in, mut yields) = unbounded_channel();
+        loop {
+            let wake = self.sleep_for();
+            // In this order: what ends comes before what begins, so that memory is freed before more is taken.
+            let turn = select! {
+                biased;
+                stop = inputs.stop.recv() => self.stop(stop),
+                event = inputs.transactions.recv() => self.transaction(event),
+                answer = answers.recv() => self.answered(answer),
+                event = inputs.consumer.recv() => self.consumed(event),
+                restored = inputs.restored.recv() => self.restored(restored, &yields_in),
+                taken = yields.recv() => self.taken(taken),
+                () = tokio::time::sleep(wake) => Turn::Next,
+            };
+            if let Turn::End(end) = turn {
+                return (end, self);
+            }
+            self.step(Input::Woke);
+            self.take_records();
+            self.perform(&answers_in);
+            self.tell();
+            if let Some(end) = self.state.ending.take_if(|_| self.core.is_empty()) {
+                return (end, self);
+            }
+        }
+    }
+
+    fn sleep_for(&self) -> Duration {
+        if self.has_work() {
+            return Duration::ZERO;
+        }
+        let woken = self.core.next_wakeup().map_or(IDLE, |wake| wake.since(clock::boot()));
+        woken.min(IDLE)
+    }
+
+    fn has_work(&self) -> bool {
+        self.state.holdings.iter().any(|(id, holding)| !holding.inbox.is_empty() && self.core.has_room(*id))
+    }
+
+    fn step(&mut self, input: Input) {
+        self.core.step(clock::now(), input, &mut self.state.effects);
+    }
+
+    /// The first request lets the work come to rest; the second one does not wait.
+    fn stop(&mut self, stop: Option<()>) -> Turn {
+        if stop.is_none() || self.state.ending.is_some() {
+            return Turn::End(End::StoppedAtOnce);
+        }
+        tracing::info!("stopping: what is under way comes to rest");
+        self.drain(End::Drained);
+        Turn::Next
+    }
+
+    fn drain(&mut self, end: End) {
+        if self.state.ending.is_none() {
+            self.state.ending = Some(end);
+            self.step(Input::Drain);
+        }
+    }
+
+    fn consumed(&mut self, event: Option<ConsumerEvent>) -> Turn {
+        let Some(event) = event else { return Turn::End(End::Restart("the consumer thread has ended".to_owned())) };
+        match event {
+            ConsumerEvent::Assigned { partition, assignment } => {
+                let held = Arc::new(AtomicBool::new(true));
+                let holding = Holding { assignment, epoch: None, held, intake: None, inbox: VecDeque::new() };
+                self.state.holdings.insert(partition, holding);
+                if self.state.ending.is_none() {
+                    self.step(Input::Assigned(partition));
+                }
+            }
+            ConsumerEvent::Revoked(partitions) => self.step(Input::Revoked(partitions)),
+            ConsumerEvent::Lost(partitions) => {
+                for partition in &partitions {
+                    self.state.holdings.remove(partition);
+                }
+                self.step(Input::Lost(partitions));
+            }
+            ConsumerEvent::Messages(messages) => {
+                if let Some(intake) = self.intake(messages.partition, messages.epoch) {
+                    intake.take(Raw::Messages(messages));
+                }
+            }
+            ConsumerEvent::Reached { partition, epoch, position } => {
+                if let Some(intake) = self.intake(partition, epoch) {
+                    intake.take(Raw::Reached(position));
+                }
+            }
+            ConsumerEvent::Failed(failure) => return self.consumer_failed(&failure),
+        }
+        Turn::Next
+    }
+
+    fn intake(&self, partition: PartitionId, epoch: Epoch) -> Option<&Intake> {
+        self.state.holdings.get(&partition).filter(|holding| holding.epoch == Some(epoch))?.intake.as_ref()
+    }
+
+    fn consumer_failed(&mut self, failure: &ConsumerFailure) -> Turn {
+        match failure {
+            ConsumerFailure::MembershipLost(_) | ConsumerFailure::Fatal(_) => {
+                Turn::End(End::Restart(failure.to_string()))
+            }
+            ConsumerFailure::OffsetOutOfRange => {
+                self.drain(End::Halted(failure.to_string()));
+                Turn::Next
+            }
+        }
+    }
+
+    fn transaction(&mut self, event: Option<TransactionEvent>) -> Turn {
+        let Some(event) = event else { return Turn::End(End::Restart("the transaction thread has ended".to_owned())) };
+        match event {
+            TransactionEvent::Ready => tracing::debug!("the transactional producer is ready"),
+            TransactionEvent::Ended { transaction, fate } => {
+                let accounted = std::mem::take(&mut self.state.under_way);
+                if matches!(fate, Fate::Committed(_)) {
+                    self.state.totals.add(&accounted);
+                }
+                self.step(Input::Ended { transaction, fate });
+            }
+            TransactionEvent::Unknown(transaction) => self.step(Input::Unknown(transaction)),
+            TransactionEvent::Failed(failure) => {
+                return Turn::End(match failure {
+                    TransactionFailure::MembershipLost(_) | TransactionFailure::Fenced { .. } => {
+                        End::Restart(failure.to_string())
+                    }
+                    TransactionFailure::RowTooLarge { .. } | TransactionFailure::Refused(_) => {
+                        End::Halted(failure.to_string())
+                    }
+                });
+            }
+        }
+        Turn::Next
+    }
+
+    fn answered(&mut self, answer: Option<(BatchId, Answered)>) -> Turn {
+        if let Some((batch, answered)) = answer {
+            self.step(Input::Posted { batch, answered });
+        }
+        Turn::Next
+    }
+
+    fn restored(&mut self, restoration: Option<Restoration>, yields: &UnboundedSender<Yield>) -> Turn {
+        let Some(Restoration { partition, epoch, result }) = restoration else { return Turn::Next };
+        let Some(holding) = self.state.holdings.get_mut(&partition).filter(|held| held.epoch == Some(epoch)) else {
+            return Turn::Next;
+        };
+        match result {
+            Ok(restored) => {
+                let at = restored.next_offset();
+                if let Some(reader) = self.readers.get(usize::from(partition.feed.0)) {
+                    holding.intake = Some(Intake::start(partition, epoch, Arc::clone(reader), yields.clone()));
+                }
+                let assignment = holding.assignment;
+                self.step(Input::Restored { partition, epoch, restored });
+                self.consumer.start(partition, assignment, epoch, at);
+            }
+            Err(halt) => self.drain(End::Halted(format!("partition {partition}: {halt}"))),
+        }
+        Turn::Next
+    }
+
+    fn taken(&mut self, taken: Option<Yield>) -> Turn {
+        match taken {
+            Some(Yield::Records { partition, epoch, records, receipt }) => {
+                if let Some(holding) = self.holding(partition, epoch) {
+                    holding.inbox.push_back(Waiting::Records { records: records.into(), _receipt: receipt });
+                }
+            }
+            Some(Yield::Reached { partition, epoch, position }) => {
+                if let Some(holding) = self.holding(partition, epoch) {
+                    holding.inbox.push_back(Waiting::Reached(position));
+                }
+            }
+            None => {}
+        }
+        Turn::Next
+    }
+
+    fn holding(&mut self, partition: PartitionId, epoch: Epoch) -> Option<&mut Holding> {
+        self.state.holdings.get_mut(&partition).filter(|holding| holding.epoch == Some(epoch))
+    }
+
+    /// Hands records to the core while it has room, in order.
+    fn take_records(&mut self) {
+        let now = clock::now();
+        for (&partition, holding) in &mut self.state.holdings {
+            let Some(epoch) = holding.epoch else { continue };
+            let mut left = RECORDS_AT_A_TIME;
+            while 0 < left
+                && self.core.has_room(partition)
+                && let Some(waiting) = holding.inbox.front_mut()
+            {
+                let input = match waiting {
+                    Waiting::Reached(position) => Some(Input::Reached { partition, epoch, position: *position }),
+                    Waiting::Records { records, .. } => {
+                        records.pop_front().map(|record| Input::Record { partition, epoch, record: Box::new(record) })
+                    }
+                };
+                let is_empty = match waiting {
+                    Waiting::Reached(_) => true,
+                    Waiting::Records { records, .. } => records.is_empty(),
+                };
+                if is_empty {
+                    holding.inbox.pop_front();
+                }
+                if let Some(input) = input {
+                    left -= 1;
+                    self.core.step(now, input, &mut self.state.effects);
+                }
+            }
+        }
+    }
+
+    /// Does what the core asked for.
+    fn perform(&mut self, answers: &UnboundedSender<(BatchId, Answered)>) {
+        for effect in std::mem::take(&mut self.state.effects) {
+            match effect {
+                Effect::Restore { partition, epoch } => {
+                    if let Some(holding) = self.state.holdings.get_mut(&partition) {
+                        holding.epoch = Some(epoch);
+                        self.restoring.start(partition, epoch, holding.assignment, Arc::clone(&holding.held));
+                    }
+                }
+                Effect::Post(batch) => self.post(batch, answers.clone()),
+                Effect::Commit(transaction) => {
+                    self.state.under_way = Totals::of(&transaction);
+                    self.transactions.commit(transaction);
+                }
+                Effect::Resolve(transaction) => self.transactions.resolve(transaction),
+                Effect::Release { partition, epoch: _ } => {
+                    if let Some(holding) = self.state.holdings.remove(&partition) {
+                        self.consumer.released(partition, holding.assignment);
+                    }
+                }
+            }
+        }
+    }
+
+    fn post(&self, batch: Batch, answers: UnboundedSender<(BatchId, Answered)>) {
+        let client = self.clients.get(usize::from(batch.lane.0)).expect("lanes of the core are those of the clients");
+        let client = Arc::clone(client);
+        tokio::spawn(async move {
+            let answered = client.post(&batch.bodies).await;
+            // Nobody listens any more only when the process stops at once.
+            if answers.send((batch.id, answered)).is_err() {
+                tracing::debug!("an answer came after the loop had ended");
+            }
+        });
+    }
+
+    /// Shows the progress to whoever watches.
+    fn tell(&mut self) {
+        let now = clock::boot();
+        if now.since(self.state.told_at) < PROGRESS_EVERY {
+            return;
+        }
+        self.state.told_at = now;
+        let (totals, status) = (self.state.totals.clone(), self.core.status());
+        self.progress.send_replace(Progress { totals, status: Some(status) });
+    }
+}

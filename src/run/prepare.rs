@@ -1,0 +1,196 @@
+//! Everything that is found out before the first record is read.
+//!
+//! Faults of one kind are gathered and reported together: first those that the configuration causes (schemas that do
+//! not map, addresses that are none), then those of the surroundings (topics, registry).
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::config::{Config, Feed, Framing as ConfiguredFraming, Registry as ConfiguredRegistry};
+use crate::kafka::audit::{AuditEncoder, AuditFraming, AuditSettings, SCHEMA};
+use crate::kafka::framing::Framing;
+use crate::kafka::registry::Registry;
+use crate::kafka::settings::{Cluster, KafkaSettings};
+use crate::kafka::topics::{self, InputTopics};
+use crate::kafka::transactions::Scribe;
+use crate::mapping::{Mapper, Plan, fingerprint};
+use crate::pinterest::Client;
+use crate::pipeline;
+
+use super::clock;
+use super::feed::FeedReader;
+use super::settings;
+
+/// Most bytes of a packed changelog record: half of what a topic takes by default.
+const MAX_CHANGELOG_BYTES: usize = 500_000;
+
+/// All that the loop is made of.
+pub struct Parts {
+    pub(super) kafka: Arc<KafkaSettings>,
+    pub(super) core: pipeline::Settings,
+    /// In the order of the feeds.
+    pub(super) readers: Vec<Arc<FeedReader>>,
+    /// In the order of the lanes.
+    pub(super) clients: Vec<Arc<Client>>,
+    pub(super) scribe: Scribe,
+    /// Partition counts of the input topics, in the order of the feeds.
+    pub(super) partitions: Vec<i32>,
+}
+
+/// Why the relay does not start, by what must be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartFault {
+    /// Mend the configuration, or a schema that it names. Each is a line.
+    Mend(Vec<String>),
+    /// Mend the surroundings and start again. Each is a line.
+    Surroundings(Vec<String>),
+}
+
+impl StartFault {
+    pub(super) fn client(fault: impl Display) -> Self {
+        Self::Surroundings(vec![fault.to_string()])
+    }
+}
+
+impl Parts {
+    /// Compiles the schemas, looks at the topics, registers the audit schema.
+    ///
+    /// # Errors
+    /// Every fault of the configuration, else every fault of the surroundings.
+    pub async fn prepare(config: &Config) -> Result<Self, StartFault> {
+        let parts = Self::compile(config)?;
+        let inputs = topics::check(Arc::clone(&parts.kafka))
+            .await
+            .map_err(|faults| StartFault::Surroundings(faults.iter().map(ToString::to_string).collect()))?;
+        parts.join(config, inputs).await
+    }
+
+    /// As [`Parts::prepare`], for a cluster that cannot tell the settings of its topics: librdkafka's mock.
+    ///
+    /// # Errors
+    /// Every fault of the configuration.
+    pub async fn prepare_for_mock(config: &Config, partitions: i32) -> Result<Self, StartFault> {
+        let feeds = config.feeds.len();
+        let inputs = InputTopics { partitions: vec![partitions; feeds], topic_ids: vec!["mock".to_owned(); feeds] };
+        let mut compiled = Self::compile(config)?;
+        compiled.kafka = Arc::new(KafkaSettings { cluster: Cluster::Mock, ..KafkaSettings::clone(&compiled.kafka) });
+        compiled.join(config, inputs).await
+    }
+
+    fn compile(config: &Config) -> Result<Compiled, StartFault> {
+        let registry = config.registry.as_ref().map(open_registry).transpose()?;
+        let (readers, clients) = check_configuration(config, registry.as_ref())?;
+        Ok(Compiled { kafka: kafka_settings(config), registry, readers, clients })
+    }
+}
+
+/// What follows from the configuration alone.
+struct Compiled {
+    kafka: Arc<KafkaSettings>,
+    registry: Option<Arc<Registry>>,
+    readers: Vec<Arc<FeedReader>>,
+    clients: Vec<Arc<Client>>,
+}
+
+impl Compiled {
+    async fn join(self, config: &Config, inputs: InputTopics) -> Result<Parts, StartFault> {
+        let framing = match &self.registry {
+            None => AuditFraming::SingleObject,
+            Some(registry) => {
+                let subject = format!("{}-value", config.audit.topic);
+                let schema_id = registry.register(&subject, SCHEMA).await.map_err(StartFault::client)?;
+                AuditFraming::Confluent { schema_id }
+            }
+        };
+        let process = Uuid::new_v4();
+        let audit = AuditEncoder::new(AuditSettings {
+            feeds: settings::audit_feeds(config),
+            lanes: settings::audit_lanes(config),
+            framing,
+            process,
+        });
+        Ok(Parts {
+            kafka: self.kafka,
+            core: config.pipeline_settings(),
+            readers: self.readers,
+            clients: self.clients,
+            scribe: Scribe { process, topic_ids: inputs.topic_ids, max_changelog_bytes: MAX_CHANGELOG_BYTES, audit },
+            partitions: inputs.partitions,
+        })
+    }
+}
+
+/// The settings of the Kafka side, for commands that only look at topics.
+#[must_use]
+pub fn kafka_settings(config: &Config) -> Arc<KafkaSettings> {
+    Arc::new(settings::kafka(config))
+}
+
+fn open_registry(registry: &ConfiguredRegistry) -> Result<Arc<Registry>, StartFault> {
+    let credentials = Box::new(settings::RegistryCredentials(registry.auth.clone()));
+    let registry = Registry::try_new(settings::registry(&registry.url), credentials);
+    registry.map(Arc::new).map_err(|fault| StartFault::Mend(vec![fault.to_string()]))
+}
+
+type Checked = (Vec<Arc<FeedReader>>, Vec<Arc<Client>>);
+
+fn check_configuration(config: &Config, registry: Option<&Arc<Registry>>) -> Result<Checked, StartFault> {
+    let (mut faults, mut readers, mut clients) = (Vec::new(), Vec::new(), Vec::new());
+    for feed in &config.feeds {
+        match reader(config, feed, registry) {
+            Ok(reader) => readers.push(Arc::new(reader)),
+            Err(of_feed) => faults.extend(of_feed.into_iter().map(|fault| format!("feed {}: {fault}", feed.name))),
+        }
+    }
+    for lane in &config.lanes {
+        let client = settings::client(config, lane)
+            .map_err(|fault| fault.to_string())
+            .and_then(|settings| Client::try_new(settings, clock::wall).map_err(|fault| fault.to_string()));
+        match client {
+            Ok(client) => clients.push(Arc::new(client)),
+            Err(fault) => faults.push(format!("lane {}: {fault}", lane.name)),
+        }
+    }
+    if faults.is_empty() { Ok((readers, clients)) } else { Err(StartFault::Mend(faults)) }
+}
+
+fn reader(config: &Config, feed: &Feed, registry: Option<&Arc<Registry>>) -> Result<FeedReader, Vec<String>> {
+    let schema = read(&feed.schema).map_err(|fault| vec![fault])?;
+    let name = feed.schema.display().to_string();
+    let plan = Plan::compile(&name, &schema, &[], &feed.constants)
+        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let mapper = Mapper::new(settings::event_rules(config, feed));
+    let (framing, files) = match &feed.framing {
+        ConfiguredFraming::Confluent => (Framing::Confluent, HashMap::new()),
+        ConfiguredFraming::SingleObject { writer_schemas } => {
+            (Framing::SingleObject, by_fingerprint(writer_schemas.iter().map(AsRef::as_ref))?)
+        }
+    };
+    Ok(FeedReader::new(&feed.name, framing, plan, mapper, &files, registry.cloned()))
+}
+
+fn by_fingerprint<'a>(files: impl Iterator<Item = &'a Path>) -> Result<HashMap<[u8; 8], String>, Vec<String>> {
+    let (mut schemas, mut faults) = (HashMap::new(), Vec::new());
+    for file in files {
+        let schema = read(file).and_then(|text| match fingerprint(&text) {
+            Ok(fingerprint) => Ok((fingerprint, text)),
+            Err(fault) => Err(format!("{}: {fault}", file.display())),
+        });
+        match schema {
+            Ok((fingerprint, text)) => {
+                schemas.insert(fingerprint, text);
+            }
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(schemas) } else { Err(faults) }
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {}", file.display(), error.kind()))
+}

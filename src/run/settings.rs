@@ -1,0 +1,174 @@
+//! From the configuration's words to the settings of each part.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::config::{Choice, Config, Feed, Lane, LaneMode, Property, RegistryAuth, SecretSource, Start};
+use crate::config::{Derive as ConfiguredDerive, OnLost as ConfiguredOnLost, PrivateAddresses as ConfiguredAddresses};
+use crate::domain::{LaneId, Secret};
+use crate::kafka::audit::{AuditFeed, AuditLane, LaneMode as AuditMode};
+use crate::kafka::registry::{CredentialSource, Credentials, RegistrySettings};
+use crate::kafka::settings::{
+    BacklogLimits, Cluster, FeedTopics, KafkaSettings, OnLost, Retention, Start as FirstStart, Timeouts,
+};
+use crate::mapping::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
+use crate::pinterest::{BaseUrl, BaseUrlFault, ClientSettings, Mode, TokenSource};
+
+/// By how much the clocks of brokers and processes may differ: far above what NTP leaves.
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+/// Largest record produced: the client's default, below the broker's 1,048,588 with room for the batch around it.
+const MAX_MESSAGE_BYTES: usize = 1_000_000;
+
+pub(super) fn kafka(config: &Config) -> KafkaSettings {
+    let (kafka, pipeline) = (&config.kafka, &config.pipeline);
+    let margin = pipeline.post_deadline + pipeline.answer_timeout + pipeline.late_slack + CLOCK_SKEW;
+    KafkaSettings {
+        bootstrap: kafka.bootstrap.clone(),
+        properties: kafka.properties.iter().map(|(name, value)| (name.clone(), property(value))).collect(),
+        group_id: kafka.group_id.clone(),
+        identity: kafka.identity(),
+        timeouts: Timeouts {
+            session: kafka.session_timeout,
+            transaction: kafka.transaction_timeout,
+            max_poll: kafka.max_poll_interval,
+            drain: kafka.drain_deadline,
+            ..Timeouts::default()
+        },
+        feeds: config.feeds.iter().map(feed_topics).collect(),
+        audit_topic: config.audit.topic.clone(),
+        max_message_bytes: MAX_MESSAGE_BYTES,
+        backlog: BacklogLimits::default(),
+        retention: Retention { changelog: pipeline.window + margin, window: pipeline.window, margin },
+        cluster: Cluster::Kafka,
+    }
+}
+
+fn property(value: &Property) -> String {
+    match value {
+        Property::Plain(text) => text.clone(),
+        Property::Secret(secret) => secret.value.expose().to_owned(),
+    }
+}
+
+fn feed_topics(feed: &Feed) -> FeedTopics {
+    let start = match feed.start {
+        Start::Earliest => FirstStart::Earliest,
+        Start::Latest => FirstStart::Latest,
+        Start::At(time) => FirstStart::Time(time),
+    };
+    let on_lost = match feed.on_lost {
+        ConfiguredOnLost::Halt => OnLost::Halt,
+        ConfiguredOnLost::Continue => OnLost::Continue,
+    };
+    FeedTopics { name: feed.name.clone(), input: feed.topic.clone(), start, on_lost }
+}
+
+pub(super) fn client(config: &Config, lane: &Lane) -> Result<ClientSettings, BaseUrlFault> {
+    Ok(ClientSettings {
+        base_url: BaseUrl::try_new(&lane.base_url)?,
+        ad_account: lane.ad_account_id.clone(),
+        token: match &lane.token.source {
+            SecretSource::File(path) => TokenSource::File(path.clone()),
+            SecretSource::Variable(_) => TokenSource::Fixed(lane.token.value.clone()),
+        },
+        mode: match lane.mode {
+            LaneMode::Live => Mode::Live,
+            LaneMode::Test => Mode::Test,
+        },
+        connect_timeout: config.pipeline.connect_timeout,
+        answer_timeout: config.pipeline.answer_timeout,
+    })
+}
+
+pub(super) fn audit_feeds(config: &Config) -> Vec<AuditFeed> {
+    config.feeds.iter().map(|feed| AuditFeed { name: feed.name.clone(), topic: feed.topic.clone() }).collect()
+}
+
+pub(super) fn audit_lanes(config: &Config) -> Vec<AuditLane> {
+    let lane = |lane: &Lane| AuditLane {
+        ad_account: lane.ad_account_id.clone(),
+        mode: match lane.mode {
+            LaneMode::Live => AuditMode::Live,
+            LaneMode::Test => AuditMode::Test,
+        },
+    };
+    config.lanes.iter().map(lane).collect()
+}
+
+/// How the records of `feed` become events.
+pub(super) fn event_rules(config: &Config, feed: &Feed) -> EventRules {
+    let lanes: Vec<_> = config
+        .lanes
+        .iter()
+        .zip(0..)
+        .map(|(lane, number)| LaneRule {
+            id: LaneId(number),
+            name: lane.name.as_str().into(),
+            ad_account: lane.ad_account_id.clone(),
+        })
+        .collect();
+    let default_lane = lanes.iter().find(|lane| *lane.name == *feed.lane).expect("config checks that it exists");
+    let mut rules = EventRules::new(default_lane.clone());
+    rules.lanes = lanes;
+    rules.in_doubt = feed.in_doubt;
+    rules.clock_tolerance = feed.clock_tolerance;
+    rules.max_age = feed.max_age;
+    rules.late = match feed.late {
+        Choice::Send => Late::Send,
+        Choice::Skip => Late::Skip,
+    };
+    rules.missing_consent = match feed.missing_consent {
+        Choice::Send => MissingConsent::Send,
+        Choice::Skip => MissingConsent::Skip,
+    };
+    rules.private_addresses = match feed.private_addresses {
+        ConfiguredAddresses::Drop => PrivateAddresses::Drop,
+        ConfiguredAddresses::Keep => PrivateAddresses::Keep,
+    };
+    rules.derive = match feed.derive {
+        ConfiguredDerive::Missing => Derive::Missing,
+        ConfiguredDerive::Nothing => Derive::Nothing,
+    };
+    rules.phone_region = feed.phone_region.as_deref().and_then(PhoneRegion::try_new);
+    rules
+}
+
+pub(super) fn registry(url: &str) -> RegistrySettings {
+    RegistrySettings {
+        url: url.to_owned(),
+        timeout: Duration::from_secs(10),
+        retry_after: Duration::from_secs(1),
+        // Registries replicate within seconds; a producer that is ahead of its registry by more is at fault.
+        patience: Duration::from_secs(10),
+        unknown_for: Duration::from_mins(1),
+        // The largest schemas seen in public registries have some hundred kilobytes.
+        max_bytes: 4 << 20,
+    }
+}
+
+/// Reads the registry's secret again before each request, so that it may rotate.
+pub(super) struct RegistryCredentials(pub(super) Option<RegistryAuth>);
+
+impl CredentialSource for RegistryCredentials {
+    fn read(&self) -> Result<Credentials, String> {
+        match &self.0 {
+            None => Ok(Credentials::None),
+            Some(RegistryAuth::Basic { user, password }) => {
+                let password = read_again(&password.source, &password.value)?;
+                Ok(Credentials::Basic { user: user.clone(), password })
+            }
+            Some(RegistryAuth::Bearer(token)) => Ok(Credentials::Bearer(read_again(&token.source, &token.value)?)),
+        }
+    }
+}
+
+fn read_again(source: &SecretSource, at_start: &Secret) -> Result<Secret, String> {
+    match source {
+        SecretSource::Variable(_) => Ok(at_start.clone()),
+        SecretSource::File(path) => match fs::read_to_string(path) {
+            Ok(text) => Ok(Secret::new(text.trim().to_owned())),
+            Err(error) => Err(format!("the secret file {} cannot be read: {}", path.display(), error.kind())),
+        },
+    }
+}

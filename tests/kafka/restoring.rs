@@ -1,0 +1,138 @@
+//! Restores: what is read back, where reading goes on, and what is waited for.
+
+use std::sync::Arc;
+
+use pinrelay::domain::{ChangelogEntry, ChangelogOffset, Fate, NextOffset, UnixMillis};
+use pinrelay::kafka::changelog;
+use pinrelay::kafka::consumer::Leaving;
+use pinrelay::kafka::restore::{Began, Replayed, RestoreError, RestoredPartition, Restorer};
+use pinrelay::kafka::settings::{KafkaSettings, Start};
+use pinrelay::kafka::transactions::TransactionEvent;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use crate::rig::{
+    Member, PATIENCE, PROCESS, Writer, create_topics, outcome, part, partition, records, settings, transaction,
+};
+use crate::support::Broker;
+
+/// What a replay was told.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    begun: Vec<(NextOffset, ChangelogOffset)>,
+    entries: Vec<(ChangelogOffset, ChangelogEntry)>,
+    appended: Vec<UnixMillis>,
+}
+
+async fn restore(settings: &KafkaSettings, member: &Member) -> (Result<RestoredPartition, RestoreError>, Told) {
+    let settings = Arc::new(settings.clone());
+    let (remote, assignment) = (member.remote(), member.given[&partition(0)]);
+    tokio::task::spawn_blocking(move || {
+        let source = Restorer::new(settings, PROCESS, vec![1]).unwrap();
+        let mut told = Told::default();
+        let restored = source.restore(
+            partition(0),
+            || true,
+            |at, metadata| remote.commit_start(partition(0), assignment, at, metadata),
+            |step| match step {
+                Replayed::Begin { next_offset, end } => told.begun.push((next_offset, end)),
+                Replayed::Entries { position, appended, entries } => {
+                    told.appended.push(appended);
+                    told.entries.extend(entries.iter().map(|entry| (position, *entry)));
+                }
+            },
+        );
+        (restored, told)
+    })
+    .await
+    .unwrap()
+}
+
+fn open_transaction(broker: &Broker, id: &str, topic: &str, payload: &[u8]) -> BaseProducer {
+    let producer: BaseProducer = broker.client().set("transactional.id", id).create().unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    producer.send(BaseRecord::<(), [u8]>::to(topic).partition(0).payload(payload)).unwrap();
+    producer.flush(PATIENCE).unwrap();
+    producer
+}
+
+#[tokio::test]
+async fn a_restore_reads_back_what_was_committed_and_ends_behind_aborted_entries() {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, "reads-back");
+    create_topics(broker, &settings, 1).await;
+    broker.produce("reads-back", records(0, 5)).await;
+    let mut member = Member::join(&settings);
+    member.start(1).await;
+    let mut writer = Writer::open(&settings, member.remote()).await;
+    let event = writer.commit(transaction(1, vec![part(0, 3)])).await;
+    assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+    let topic = settings.changelog_topic(&settings.feeds[0]);
+    let aborted = open_transaction(broker, "reads-back-aborted", &topic, b"not an entry");
+    aborted.abort_transaction(PATIENCE).unwrap();
+
+    let (restored, told) = restore(&settings, &member).await;
+    assert_eq!(restored, Ok(RestoredPartition { next_offset: NextOffset(3), began: Began::Before }));
+    assert_eq!(told.begun, [(NextOffset(3), ChangelogOffset(1))]);
+    assert_eq!(told.entries, [0, 1, 2].map(|offset| (ChangelogOffset(0), outcome(offset))));
+    assert!(told.appended.iter().all(|appended| 0 < appended.0));
+    writer.close().await;
+    member.close(Leaving::Leave).await;
+}
+
+#[tokio::test]
+async fn a_restore_waits_for_a_transaction_that_is_open_in_the_changelog() {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, "waits-for-open");
+    create_topics(broker, &settings, 1).await;
+    broker.produce("waits-for-open", records(0, 5)).await;
+    let mut member = Member::join(&settings);
+    member.start(1).await;
+    let mut writer = Writer::open(&settings, member.remote()).await;
+    let event = writer.commit(transaction(1, vec![part(0, 3)])).await;
+    assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+    let topic = settings.changelog_topic(&settings.feeds[0]);
+    let packed = changelog::encode(&[outcome(3)], 1_000).remove(0);
+    let open = open_transaction(broker, "waits-for-open-other", &topic, &packed);
+
+    let mut restored = Box::pin(restore(&settings, &member));
+    // The reader sees what is committed before, and must not take that for the end.
+    let read = broker.read_until(&topic, PATIENCE, |messages| messages.len() == 1);
+    tokio::select! {
+        early = &mut restored => panic!("the restore ended before the transaction: {early:?}"),
+        _ = read => {}
+    }
+    open.commit_transaction(PATIENCE).unwrap();
+    let (restored, told) = restored.await;
+    assert_eq!(restored.map(|restored| restored.next_offset), Ok(NextOffset(3)));
+    let offsets: Vec<i64> = told.entries.iter().map(|(_, entry)| entry.offset().0).collect();
+    assert_eq!(offsets, [0, 1, 2, 3]);
+    writer.close().await;
+    member.close(Leaving::Leave).await;
+}
+
+#[tokio::test]
+async fn a_first_start_is_resolved_to_a_number_and_committed() {
+    let broker = Broker::shared().await;
+    for (name, start, expected) in [
+        ("start-earliest", Start::Earliest, 0),
+        ("start-latest", Start::Latest, 5),
+        ("start-time-before", Start::Time(UnixMillis(1)), 0),
+        ("start-time-after", Start::Time(UnixMillis(i64::MAX / 1000)), 5),
+    ] {
+        let mut settings = settings(broker, name);
+        settings.feeds[0].start = start;
+        create_topics(broker, &settings, 1).await;
+        broker.produce(name, records(0, 5)).await;
+        let mut member = Member::join(&settings);
+        member.assigned().await;
+        let (restored, told) = restore(&settings, &member).await;
+        let next_offset = NextOffset(expected);
+        assert_eq!(restored, Ok(RestoredPartition { next_offset, began: Began::Now }), "{name}");
+        assert_eq!(told.begun, [(next_offset, ChangelogOffset(0))]);
+        broker.produce(name, records(0, 5)).await;
+        let (restored, _) = restore(&settings, &member).await;
+        assert_eq!(restored, Ok(RestoredPartition { next_offset, began: Began::Before }), "{name}, again");
+        member.close(Leaving::Leave).await;
+    }
+}
