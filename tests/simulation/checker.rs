@@ -201,6 +201,11 @@ impl Checker {
         }
     }
 
+    /// The first attempt of a record that may have been taken.
+    pub(crate) fn possible(&self, partition: usize, offset: i64) -> Option<&Attempt> {
+        self.of(partition, offset).find(|attempt| attempt.is_possible())
+    }
+
     fn of(&self, partition: usize, offset: i64) -> impl Iterator<Item = &Attempt> {
         self.attempts.iter().filter(move |attempt| attempt.partition == partition && attempt.offset == offset)
     }

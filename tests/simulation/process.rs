@@ -327,8 +327,9 @@ impl World {
             let specs = &self.scenario.records[partition];
             let spec =
                 &specs[specs.binary_search_by_key(&offset, |spec| spec.offset).expect("bodies are made of records")];
-            let former = self.checker.attempts.iter().find(|a| a.partition == partition && a.offset == offset);
-            // The policy is settled when a record is claimed; a later mapping does not change it.
+            // The policy is settled when a record is claimed, and a later mapping changes it only if the claim was given
+            // back: then nothing was taken.
+            let former = self.checker.possible(partition, offset);
             let mapped = spec.plans[self.processes[slot].plan].map(EventSpec::effective_policy);
             let policy = former.map(|attempt| attempt.policy).or(mapped).expect("posted records map to events");
             let attempt = self.checker.attempts.len();

@@ -506,7 +506,7 @@ impl World {
         let owned: Vec<(usize, Stored, bool)> = offsets
             .iter()
             .map(|(partition, stored)| {
-                (*partition, *stored, member.is_some() && self.kafka.group.holder(*partition) == member)
+                (*partition, *stored, member.is_some_and(|member| self.kafka.group.owns(member, *partition)))
             })
             .collect();
         self.kafka.transactions.add_offsets(slot, epoch, self.now, &owned).map(|()| true)
