@@ -67,7 +67,8 @@ impl Client {
 impl World {
     /// Heartbeats and joins, which go on while the polling thread is busy.
     pub(crate) fn client(&mut self, slot: usize) {
-        let delay = self.random.between(30, 150);
+        let quick = self.strikes(self.scenario.chances.quick_heartbeats);
+        let delay = if quick { self.random.between(4, 20) } else { self.random.between(30, 150) };
         self.own(slot, delay, Own::Client);
         let process = &mut self.processes[slot];
         let idle = process.client.is_idle(process.revoking.is_some());
@@ -107,14 +108,14 @@ impl World {
                 let revoked: BTreeSet<usize> = client.assignment.difference(&partitions).copied().collect();
                 let added: BTreeSet<usize> = partitions.difference(&client.assignment).copied().collect();
                 client.assignment.extend(&added);
-                let revokes = !revoked.is_empty();
-                if revokes {
+                let takes_away = !revoked.is_empty();
+                if takes_away {
                     client.callbacks.push_back(Callback::Revoke(revoked));
                 }
                 if !added.is_empty() {
                     client.callbacks.push_back(Callback::Assign(added));
                 }
-                if revokes && self.strikes(self.scenario.chances.evicted_while_revoking) {
+                if takes_away && self.strikes(self.scenario.chances.evicted_while_revoking) {
                     self.trace.say(self.now, || format!("the group throws out member {member}"));
                     self.kafka.group.leave(member, self.now);
                 }

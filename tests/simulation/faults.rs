@@ -19,6 +19,8 @@ pub(crate) struct Chances {
     pub(crate) offsets_lost: u64,
     /// The member is thrown out while a revocation waits to be served.
     pub(crate) evicted_while_revoking: u64,
+    /// The background thread runs far ahead of the polling thread.
+    pub(crate) quick_heartbeats: u64,
     /// The polling thread is late.
     pub(crate) slow_poll: u64,
     /// A record that was being mapped comes after its partition was given up.
@@ -43,6 +45,8 @@ impl Chances {
         if kind.is_calm() {
             return calm;
         }
+        // Served late, learned of early: that is how a member that was thrown out commits once more (T4).
+        let eviction = random.chance(250);
         Self {
             marker_lag: random.pick(&[0, 100, 500]),
             crash: random.pick(&[0, 0, 3, 12]),
@@ -53,8 +57,9 @@ impl Chances {
             end_delayed: random.pick(&[0, 300, 900]),
             fatal_after_commit: random.pick(&[0, 20, 60]),
             offsets_lost: random.pick(&[0, 20]),
-            evicted_while_revoking: random.pick(&[0, 0, 500]),
-            slow_poll: random.pick(&[0, 0, 30]),
+            evicted_while_revoking: if eviction { 700 } else { 0 },
+            slow_poll: if eviction { 150 } else { random.pick(&[0, 30]) },
+            quick_heartbeats: if eviction { 1000 } else { 0 },
             stale_record: random.pick(&[0, 300]),
             ambiguous: random.pick(&[0, 30, 150]),
             answer_lost: random.pick(&[0, 30, 100]),
@@ -86,13 +91,14 @@ pub(crate) enum Fault {
 
 pub(crate) fn planned(kind: Kind, random: &mut Random, processes: usize, quiet: Time) -> Vec<(Time, Fault)> {
     let mut faults = Vec::new();
-    for _ in 0..random.below(6) {
+    let most = if kind == Kind::Window { 12 } else { 6 };
+    for _ in 0..random.below(most) {
         let slot = random.index(processes);
         let fault = match (kind.is_calm(), random.below(10)) {
-            (_, 0..3) => Fault::Rebalance,
-            (true, _) | (_, 3) => Fault::Terminate(slot),
+            (true, 3..) | (_, 3) => Fault::Terminate(slot),
             (_, 4 | 5) => Fault::Kill(slot),
-            (_, 8) if kind == Kind::Window => Fault::Stop(slot, random.between(1500, 5000)),
+            (_, 1..3 | 8) if kind == Kind::Window => Fault::Stop(slot, random.between(2000, 6000)),
+            (_, 0..3) => Fault::Rebalance,
             (_, 6 | 7) => Fault::Stop(slot, random.pick(&[100, 700, 2500, 4000])),
             (_, 8) => Fault::Evict(slot),
             (_, _) => Fault::Outage(random.between(200, 2500)),

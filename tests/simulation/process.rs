@@ -300,7 +300,7 @@ impl World {
                     self.own(slot, 1, Own::Restore { partition, epoch });
                 }
             }
-            Effect::Post(batch) => self.post(slot, batch),
+            Effect::Post(batch) => self.post(slot, &batch),
             Effect::Commit(transaction) => self.commit(slot, transaction),
             Effect::Resolve(id) => self.resolve(slot, id),
             Effect::Release { partition, epoch } => {
@@ -315,12 +315,12 @@ impl World {
         }
     }
 
-    fn post(&mut self, slot: usize, batch: Batch) {
+    fn post(&mut self, slot: usize, batch: &Batch) {
         if batch.bodies.is_empty() {
             return self.checker.blame(self.now, Law::Contract, format!("batch {} is empty", batch.id.0));
         }
         let course = self.course();
-        self.probes_alone(slot, &batch);
+        self.probes_alone(slot, batch);
         let mut events = Vec::new();
         for body in &batch.bodies {
             let (partition, offset, key) = read_body(body);

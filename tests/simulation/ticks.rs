@@ -1,8 +1,6 @@
 //! The producer of a process: T3 to T7 for one transaction at a time.
 
-use pinrelay::domain::{
-    ChangelogEntry, ChangelogOffset, Epoch, Fate, Transaction, TransactionId, TransactionPart, Written,
-};
+use pinrelay::domain::{ChangelogOffset, Epoch, Fate, Transaction, TransactionId, TransactionPart, Written};
 use pinrelay::pipeline::Input;
 
 use crate::checker::Law;
@@ -130,7 +128,7 @@ impl World {
 
     fn produce(&mut self, slot: usize) {
         let Some(epoch) = self.processes[slot].producer.epoch else { return };
-        let reversed = self.is(Variant::IntentsBeforeOutcomes);
+        let reversed = self.is(Variant::EntriesReversed);
         let unflushed = self.is(Variant::WatermarkFirstWithoutFlush) || self.is(Variant::UnstableOffsetWithoutFlush);
         let Some(job) = &mut self.processes[slot].job else { return };
         job.stage = JobStage::Producing;
@@ -148,7 +146,7 @@ impl World {
         for part in job.transaction.parts.iter().filter(|part| !part.entries.is_empty()) {
             let mut entries = part.entries.clone();
             if reversed {
-                entries.sort_by_key(|entry| !matches!(entry, ChangelogEntry::Intent { .. }));
+                entries.reverse();
             }
             let size = self.random.pick(&[2, 5, 100]);
             let packs = entries.chunks(size).map(<[_]>::to_vec).collect();

@@ -125,7 +125,6 @@ pub(crate) struct Report {
     pub(crate) violation: Option<Violation>,
     pub(crate) in_doubt: usize,
     pub(crate) events: u64,
-    pub(crate) ended: Time,
 }
 
 pub(crate) struct World {
@@ -205,7 +204,7 @@ impl World {
         if let Some(violation) = self.checker.violation.clone() {
             self.trace.say(now, || format!("VIOLATION {violation:?}"));
         }
-        Report { violation: self.checker.violation, in_doubt: self.checker.in_doubt, events, ended: now }
+        Report { violation: self.checker.violation, in_doubt: self.checker.in_doubt, events }
     }
 
     pub(crate) fn after(&mut self, delay: Time, event: Event) {
