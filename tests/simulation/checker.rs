@@ -39,6 +39,8 @@ pub(crate) enum Law {
     Probe,
     /// What the shell and the core owe each other.
     Contract,
+    /// Nothing panics.
+    Panic,
 }
 
 /// One event in one post.

@@ -11,7 +11,8 @@ use pinrelay::pipeline::Input;
 
 use crate::checker::Law;
 use crate::kafka::{Heartbeat, MemberId};
-use crate::process::{Held, Process, Stage, body};
+use crate::posts::body;
+use crate::process::{Held, Process, Stage};
 use crate::scenario::{MAX_POLL_INTERVAL, Spec, Time, WALL, lane_of, partition_id};
 use crate::variants::Variant;
 use crate::world::{Own, World};

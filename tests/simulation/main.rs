@@ -4,6 +4,8 @@
 //! `SIMULATION_KIND=F SIMULATION_SEED=17 cargo test --test simulation one_world -- --nocapture` prints what happened.
 
 #[cfg(test)]
+mod broker;
+#[cfg(test)]
 mod checker;
 #[cfg(test)]
 mod client;
@@ -15,6 +17,8 @@ mod histories;
 mod kafka;
 #[cfg(test)]
 mod pinterest;
+#[cfg(test)]
+mod posts;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
@@ -34,7 +38,7 @@ mod world;
 
 #[cfg(test)]
 mod worlds {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use crate::checker::{Law, Violation};
@@ -44,7 +48,7 @@ mod worlds {
     use crate::world::{Report, World};
 
     /// Worlds of each kind in a plain run; `SIMULATION_WORLDS` asks for others.
-    const WORLDS: u64 = 2000;
+    const WORLDS: u64 = 5000;
     /// Most worlds in which a negative control is looked for.
     const CONTROL_WORLDS: u64 = 6000;
 
@@ -68,7 +72,7 @@ mod worlds {
             World::new(scenario, broken.variant(), trace).run()
         });
         catch_unwind(world).unwrap_or_else(|_| Report {
-            violation: Some(Violation { law: Law::Contract, what: "panicked".to_owned(), at: 0 }),
+            violation: Some(Violation { law: Law::Panic, what: "panicked".to_owned(), at: 0 }),
             in_doubt: 0,
             events: 0,
         })
@@ -134,15 +138,17 @@ mod worlds {
         let mut survivors = Vec::new();
         let wanted = from_environment("SIMULATION_BROKEN").unwrap_or_default();
         for broken in Broken::all().into_iter().filter(|broken| broken.name().ends_with(&wanted)) {
-            let mut shares_by_kind = Vec::new();
+            let (mut shares_by_kind, mut laws) = (Vec::new(), BTreeSet::<Law>::new());
             let mut caught = 0;
             let kinds = if shares.is_some() { &Kind::ALL } else { broken.kinds() };
             for kind in kinds {
                 let most = if broken.harmless().is_some() { HARMLESS_WORLDS } else { CONTROL_WORLDS };
                 let worlds = shares.unwrap_or(most);
-                let violations =
-                    (0..worlds).filter(|seed| run(*kind, *seed, broken, Trace::Silent).violation.is_some());
-                let here = if shares.is_some() { violations.count() } else { violations.take(1).count() };
+                let enough = if shares.is_some() { usize::MAX } else { 1 };
+                let violations = (0..worlds).filter_map(|seed| run(*kind, seed, broken, Trace::Silent).violation);
+                let found: Vec<Law> = violations.take(enough).map(|violation| violation.law).collect();
+                laws.extend(&found);
+                let here = found.len();
                 caught += here;
                 shares_by_kind.push(format!(" {}:{here:5}", kind.letter()));
                 if shares.is_none() && 0 < here {

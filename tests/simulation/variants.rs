@@ -138,7 +138,10 @@ impl Broken {
         }
     }
 
-    #[cfg_attr(not(feature = "broken-rules"), expect(unused_variables, reason = "without the feature all rules hold"))]
+    #[cfg_attr(
+        not(feature = "broken-rules"),
+        expect(unused_variables, clippy::unused_self, reason = "without the feature all rules hold")
+    )]
     pub(crate) fn apply(self, scenario: &mut Scenario) {
         #[cfg(feature = "broken-rules")]
         if let Self::Core(rule) = self {

@@ -136,7 +136,7 @@ pub(crate) struct World {
     pub(crate) pinterest: Pinterest,
     pub(crate) processes: Vec<Process>,
     pub(crate) checker: Checker,
-    pub(crate) posts: Vec<crate::process::Post>,
+    pub(crate) posts: Vec<crate::posts::Post>,
     pub(crate) trace: Trace,
     /// Whether faults still happen.
     pub(crate) troubled: bool,
