@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod feed;
+pub mod picture;
 pub mod prepare;
 pub mod totals;
 
@@ -13,6 +14,7 @@ mod intake;
 mod restoring;
 mod settings;
 
+pub use picture::Names;
 pub use prepare::{Parts, StartFault, kafka_settings};
 pub use totals::Totals;
 
@@ -22,6 +24,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use crate::domain::BootTime;
 use crate::kafka::consumer::{Consumer, Leaving};
 use crate::kafka::restore::Restorer;
 use crate::kafka::transactions::Transactions;
@@ -46,6 +49,8 @@ pub enum End {
 /// A picture of the work.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
+    /// When the loop turned last.
+    pub turned: BootTime,
     /// Records whose audit rows are committed.
     pub totals: Totals,
     pub status: Option<Status>,
