@@ -155,7 +155,8 @@ mod worlds {
                     break;
                 }
             }
-            println!("{:32}{}  {}", broken.name(), shares_by_kind.concat(), broken.harmless().unwrap_or_default());
+            let table = shares_by_kind.concat();
+            println!("{:34}{table}  {laws:?} {}", broken.name(), broken.harmless().unwrap_or_default());
             if (caught == 0) == broken.harmless().is_none() {
                 survivors.push(broken.name());
             }

@@ -76,7 +76,8 @@ impl World {
             (Replay::new(&settings, next_offset, ChangelogOffset(end)), from.max(start))
         });
         let (visible, stable) = self.kafka.read_committed(partition, *position);
-        for packed in visible {
+        // No further than P3 demands.
+        for packed in visible.into_iter().filter(|packed| packed.position < watermark) {
             replay.apply(ChangelogOffset(packed.position), packed.appended, &packed.entries);
         }
         *position = (*position).max(stable);

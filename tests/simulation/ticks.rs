@@ -166,7 +166,8 @@ impl World {
             }
             let life = self.processes[slot].life;
             for what in calls {
-                let delay = self.random.between(2, 50);
+                let most = self.random.pick(&[50, 550]);
+                let delay = self.random.between(2, most);
                 self.after(delay, Event::Broker(Request { slot, life, epoch, job: number, what }));
             }
         } else {
@@ -289,6 +290,10 @@ impl World {
 
     /// Before commit was called: nothing of it can become visible.
     fn abort(&mut self, slot: usize) {
+        if self.processes[slot].job.as_ref().is_some_and(|job| 0 < job.outstanding) {
+            // What is still on its way must not land in the next transaction.
+            return self.abort_by_new_producer(slot);
+        }
         self.call_end(slot, false);
     }
 
