@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 
 use super::settings::KafkaSettings;
@@ -22,14 +22,12 @@ pub(super) enum Isolation {
 /// For metadata and topics.
 pub(super) fn admin(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
+    // A broker that is away is looked for every second, not after ten.
+    config.set("reconnect.backoff.max.ms", "1000");
     for (property, value) in &settings.properties {
         config.set(property, value);
     }
-    config
-        .set("bootstrap.servers", &settings.bootstrap)
-        .set("client.id", &settings.identity)
-        // A broker that is away is looked for every second, not after ten.
-        .set("reconnect.backoff.max.ms", "1000");
+    config.set("bootstrap.servers", &settings.bootstrap).set("client.id", &settings.identity);
     config
 }
 
@@ -126,5 +124,9 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// For contexts that have more to do than [`Logging`].
 pub(super) fn report(error: &KafkaError, reason: &str) {
+    // Asked for, and told a second time where the reader looks for it.
+    if *error == KafkaError::Global(RDKafkaErrorCode::PartitionEOF) {
+        return;
+    }
     tracing::warn!(target: "librdkafka", %error, reason, "client error");
 }
