@@ -113,6 +113,10 @@ impl ConsumerContext for Logging {}
 /// For contexts that have more to do than [`Logging`].
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
+        // Every client gets the configured properties, and each kind knows some that the others do not.
+        RDKafkaLogLevel::Warning if facility == "CONFWARN" && message.contains("will be ignored by this") => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
             tracing::error!(target: "librdkafka", facility, "{message}");
         }

@@ -15,15 +15,15 @@ const AWAY: Duration = Duration::from_secs(20);
 /// Configured as by default: a session outlives the outage, a transaction does not.
 fn terms() -> Terms {
     let times = "session_timeout: 45s, transaction_timeout: 15s, drain_deadline: 3s, termination_grace: 60s";
-    Terms { times, lane: "batch_events: 50, concurrency: 2", ..Terms::default() }
+    Terms { times, ..Terms::slow() }
 }
 
 /// In the middle of the work, so that transactions and posts are under way.
 async fn at_work<'b>(broker: &'b Broker, name: &str) -> (Shop<'b>, Relay) {
     let mut shop = Shop::open(broker, name, 51, terms()).await;
     shop.desk.faults([(When::Always, Fault::Delay { ms: 50, at: Stage::AfterTaking })]);
-    let relay = shop.spawn("a");
     shop.sell(6_000).await;
+    let relay = shop.spawn("a");
     shop.desk.until(PATIENCE, |stats| 1_000 <= stats.processed).await;
     (shop, relay)
 }
@@ -58,21 +58,39 @@ async fn a_broker_that_is_dead_for_twenty_seconds_costs_nothing_but_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_broker_a_process_ends_when_it_is_told_to_twice_and_nothing_is_lost() {
+async fn without_a_broker_a_process_that_is_told_to_stop_ends_and_nothing_is_lost() {
     let broker = Broker::start().await;
     let (mut shop, mut relay) = at_work(&broker, "frozen-and-stopped").await;
     broker.pause().await;
     relay.signal(Signal::Terminate);
-    // Longer than the drain deadline: by now it waits for the broker alone.
-    sleep(Duration::from_secs(5)).await;
     relay.signal(Signal::Interrupt);
     assert_eq!(relay.ended(Duration::from_secs(3)).await.code(), Some(130));
 
-    // Nothing of it is known to the broker, and there is nothing to restore from: stopping ends the start, too.
+    // It has nothing yet that could come to rest.
     let mut next = shop.spawn("a");
-    sleep(Duration::from_secs(2)).await;
+    next.starts().await;
     next.signal(Signal::Terminate);
     assert_eq!(next.ended(Duration::from_secs(3)).await.code(), Some(0));
+
+    broker.unpause().await;
+    let mut relay = shop.spawn("a");
+    let processed = shop.desk.stats().processed;
+    shop.desk.until(PATIENCE, |stats| processed + 500 < stats.processed).await;
+    broker.pause().await;
+    relay.signal(Signal::Terminate);
+    // Drain deadline, transaction time-out, and a little.
+    assert_eq!(relay.ended(Duration::from_secs(21)).await.code(), Some(0));
+
+    broker.unpause().await;
+    let mut relay = shop.spawn("a");
+    let processed = shop.desk.stats().processed;
+    shop.desk.until(PATIENCE, |stats| processed + 500 < stats.processed).await;
+    broker.pause().await;
+    relay.signal(Signal::Terminate);
+    // By now it waits for the broker alone, and the second signal ends that.
+    sleep(Duration::from_secs(5)).await;
+    relay.signal(Signal::Interrupt);
+    assert_eq!(relay.ended(Duration::from_secs(3)).await.code(), Some(130));
 
     broker.unpause().await;
     let last = shop.spawn("a");

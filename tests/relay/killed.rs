@@ -123,10 +123,10 @@ impl fmt::Display for Line {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_process_that_starts_again_takes_up_what_it_left() {
-    let mut shop = Shop::open(Broker::shared().await, "killed-alone", 23, Terms::default()).await;
+    let mut shop = Shop::open(Broker::shared().await, "killed-alone", 23, Terms::slow()).await;
     shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, at: Stage::AfterTaking })]);
-    let first = shop.spawn("a");
     shop.sell(4_000).await;
+    let first = shop.spawn("a");
     shop.desk.until(PATIENCE, |stats| 1_000 <= stats.processed).await;
     let processed = answer_late(&shop);
     shop.desk.until(PATIENCE, |stats| processed < stats.processed).await;

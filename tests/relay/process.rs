@@ -36,6 +36,21 @@ impl Relay {
         Self { child, log }
     }
 
+    /// Returns when it listens to signals: before that, one ends it without a word.
+    pub(crate) async fn starts(&mut self) {
+        let status = format!("/proc/{}/status", self.child.id());
+        let sigterm = 1_u64 << (15 - 1);
+        loop {
+            assert_eq!(self.has_ended(), None, "it ends before it listens");
+            let status = fs::read_to_string(&status).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            if u64::from_str_radix(caught.trim(), 16).unwrap() & sigterm != 0 {
+                return;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let name = match signal {
             Signal::Terminate => "TERM",

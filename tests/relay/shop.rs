@@ -42,6 +42,13 @@ impl Default for Terms {
     }
 }
 
+impl Terms {
+    /// A hundred events under way at most: with the sandbox's delay, some seconds of work for a few thousand records.
+    pub(crate) fn slow() -> Self {
+        Self { lane: "batch_events: 50, concurrency: 2, backoff_min: 50ms, backoff_max: 1s", ..Self::default() }
+    }
+}
+
 /// Topics of one test on a broker, and everything that was written to them.
 pub(crate) struct Shop<'b> {
     pub(crate) broker: &'b Broker,
@@ -115,7 +122,7 @@ impl<'b> Shop<'b> {
         self.folder.path()
     }
 
-    /// Writes the configuration of a process.
+    /// Writes the configuration of a process. It fetches little at a time, so that the feeds alternate.
     pub(crate) fn config(&self, instance: &str) -> PathBuf {
         let Terms { times, pipeline, lane, registry } = &self.terms;
         let framing = if registry.is_some() { "confluent" } else { "single_object" };
@@ -129,7 +136,7 @@ impl<'b> Shop<'b> {
         let registry = registry.as_ref().map_or_else(String::new, |url| format!("registry: {{url: \"{url}\"}}\n"));
         let text = format!(
             "kafka: {{bootstrap: \"{bootstrap}\", group_id: {name}, instance_id: {instance}, {times}, \
-             properties: {{reconnect.backoff.max.ms: 250}}}}\n\
+             properties: {{reconnect.backoff.max.ms: 250, max.partition.fetch.bytes: 32768}}}}\n\
              audit: {{topic: {audit}}}\n\
              {registry}\
              pipeline: {{{pipeline}}}\n\

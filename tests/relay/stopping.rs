@@ -11,10 +11,10 @@ use super::support::Broker;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_stops_in_the_middle_leaves_no_doubt_to_the_next() {
-    let mut shop = Shop::open(Broker::shared().await, "stopping", 31, Terms::default()).await;
+    let mut shop = Shop::open(Broker::shared().await, "stopping", 31, Terms::slow()).await;
     shop.desk.faults([(When::Always, Fault::Delay { ms: 40, at: Stage::AfterTaking })]);
-    let first = shop.spawn("a");
     shop.sell(6_000).await;
+    let first = shop.spawn("a");
     shop.desk.until(PATIENCE, |stats| 1_500 <= stats.processed).await;
     first.leave(Duration::from_secs(10)).await;
     let stats = shop.desk.stats();
