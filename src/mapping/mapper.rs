@@ -7,6 +7,7 @@ use super::finish::{Finished, finish};
 use crate::domain::{Mapped, UnixMillis};
 
 /// Maps the records of one feed. Stateless: any number of threads may share it.
+#[derive(Clone, Debug)]
 pub struct Mapper {
     rules: EventRules,
 }
@@ -36,3 +37,6 @@ impl Mapper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ mod schema;
 pub use decoder::{DecodeFault, Decoder, Unresolvable};
 pub use draft::Draft;
 pub use event_rules::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
-pub use fingerprint::{NotASchema, fingerprint};
+pub use fingerprint::{NotASchema, fingerprint, fingerprint_with};
 pub use finish::{Finished, Warning, finish};
 pub use mapper::Mapper;
 pub use plan::{Overrides, Plan, PlanFault};

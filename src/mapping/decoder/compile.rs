@@ -84,16 +84,18 @@ struct Compiler<'s> {
 
 impl Compiler<'_> {
     fn resolve(&mut self, from: TypeId, to: &Node) -> Result<Op, Unresolvable> {
-        self.n_ops += 1;
-        if MAX_OPS < self.n_ops {
-            return Err(too_large());
-        }
+        self.count(1)?;
         let (writer, reader) = (self.writer, &self.plan.schema);
         match (&writer.get(from).kind, &reader.get(to.ty).kind) {
             (Kind::Union(branches), _) => self.union(branches, to),
             (_, Kind::Union(branches)) => self.branch(from, branches, to),
             (written, read) => self.plain(from, written, read, to),
         }
+    }
+
+    fn count(&mut self, n_ops: usize) -> Result<(), Unresolvable> {
+        self.n_ops = self.n_ops.saturating_add(n_ops);
+        if MAX_OPS < self.n_ops { Err(too_large()) } else { Ok(()) }
     }
 
     fn union(&mut self, branches: &[TypeId], to: &Node) -> Result<Op, Unresolvable> {
@@ -168,25 +170,29 @@ impl Compiler<'_> {
             _ => return Err(cannot(written, read)),
         };
         let Part::Leaf(sources) = &to.part else { return Err(cannot(written, read)) };
-        let feeds: Box<[Feed]> = sources.iter().filter_map(|source| self.feed(*source, from, to.ty)).collect();
+        let feeds = sources.iter().map(|source| self.feed(*source, from, to.ty));
+        let feeds: Box<[Feed]> = feeds.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         Ok(if feeds.is_empty() { Op::Skip(from) } else { Op::Leaf(read_op, feeds) })
     }
 
     /// `None` where the source gets nothing from this type: null, unless something stands for it.
-    fn feed(&self, source: usize, from: TypeId, to: TypeId) -> Option<Feed> {
-        let source = self.plan.sources.get(source)?;
+    fn feed(&self, source: usize, from: TypeId, to: TypeId) -> Result<Option<Feed>, Unresolvable> {
+        let Some(source) = self.plan.sources.get(source) else { return Ok(None) };
         let ty = self.plan.schema.get(to);
-        let step = Step::of(&ty.kind, ty.logical, &source.reading)
-            .expect("the plan was checked for every leaf")
-            .map(|step| step.as_written(self.writer.get(from).logical));
-        if step.is_none() && source.reading.default.is_none() {
-            return None;
-        }
+        let meant = Step::of(&ty.kind, ty.logical, &source.reading).expect("the plan was checked for every leaf");
+        let Some(meant) = meant else {
+            let stands_in = source.reading.default.is_some();
+            let feed = Feed { source: Arc::clone(source), step: None, symbols: Box::default() };
+            return Ok(stands_in.then_some(feed));
+        };
+        let Some(step) = meant.as_written(self.writer.get(from).logical) else {
+            return Err(refuse("the writer's logical type means something else than the reader's".into()));
+        };
         let mut symbols = Box::default();
         if let Kind::Enum(of) = &ty.kind {
             symbols = of.symbols.iter().map(|symbol| yielded(symbol, source)).collect();
         }
-        Some(Feed { source: Arc::clone(source), step, symbols })
+        Ok(Some(Feed { source: Arc::clone(source), step: Some(step), symbols }))
     }
 
     fn items(&mut self, from: TypeId, keys: Keys, to: &Node) -> Result<Op, Unresolvable> {
@@ -203,6 +209,7 @@ impl Compiler<'_> {
         let Part::Fields { fields: wanted, role } = &to.part else {
             return Err(refuse("a record that is not wanted".into()));
         };
+        self.count(written.fields.len())?;
         let sought = matches(written, read);
         let mut ops = Vec::with_capacity(written.fields.len());
         for (n, field) in written.fields.iter().enumerate() {

@@ -3,11 +3,11 @@
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::DecodeFault;
+use super::Fault;
 use super::compile::Feed;
 use super::cursor::{malformed, too_large, utf8};
 use crate::domain::UnixMillis;
-use crate::mapping::plan::{Constant, Step};
+use crate::mapping::plan::{Constant, Reading, Step};
 use crate::mapping::schema::Unit;
 use crate::mapping::value::Value;
 
@@ -26,7 +26,7 @@ pub(super) enum Raw<'a> {
 
 /// `None` where the source gets nothing.
 #[inline]
-pub(super) fn convert<'a>(feed: &'a Feed, raw: Raw<'a>) -> Result<Option<Value<'a>>, DecodeFault> {
+pub(super) fn convert<'a>(feed: &'a Feed, raw: Raw<'a>) -> Result<Option<Value<'a>>, Fault> {
     let reading = &feed.source.reading;
     let Some(step) = feed.step else { return Ok(reading.default.as_ref().map(Constant::value)) };
     if let Raw::Symbol(symbol) = raw {
@@ -69,8 +69,12 @@ pub(super) fn convert<'a>(feed: &'a Feed, raw: Raw<'a>) -> Result<Option<Value<'
 
 /// Applies `prefix` and `hashed`.
 #[inline]
-fn finish_text<'a>(feed: &'a Feed, mut value: Value<'a>) -> Value<'a> {
+fn finish_text<'a>(feed: &'a Feed, value: Value<'a>) -> Value<'a> {
     let reading = &feed.source.reading;
+    if reading.prefix.is_none() && !reading.hashed { value } else { dress(reading, value) }
+}
+
+fn dress<'a>(reading: &Reading, mut value: Value<'a>) -> Value<'a> {
     if let Some(prefix) = &reading.prefix {
         if let Value::Text(text) = &value {
             value = Value::Text(format!("{prefix}{text}").into());
@@ -117,7 +121,7 @@ fn date(days: i64) -> Value<'static> {
 }
 
 /// Two's complement, most significant byte first, of any length that the number needs or exceeds.
-fn decimal(bytes: &[u8], scale: u32) -> Result<Decimal, DecodeFault> {
+fn decimal(bytes: &[u8], scale: u32) -> Result<Decimal, Fault> {
     let fill = if bytes.first().is_some_and(|first| 0x80 <= *first) { 0xff } else { 0 };
     let mut word = [fill; 16];
     let (surplus, kept) = bytes.split_at(bytes.len().saturating_sub(word.len()));
@@ -141,7 +145,7 @@ fn decimal(bytes: &[u8], scale: u32) -> Result<Decimal, DecodeFault> {
     }
 }
 
-fn too_many_digits() -> DecodeFault {
+fn too_many_digits() -> Fault {
     too_large("a decimal of more than 28 digits")
 }
 

@@ -3,7 +3,7 @@
 //! Every read is checked against what is left; nothing is allocated here. Rules: Avro 1.12.0, "Binary Encoding"
 //! (<https://avro.apache.org/docs/1.12.0/specification/>, read 2026-11-24).
 
-use super::DecodeFault;
+use super::Fault;
 use crate::domain::Reason;
 use crate::mapping::schema::{Kind, Schema, TypeId};
 
@@ -20,23 +20,23 @@ const MAX_FREE_STEPS: u32 = 65_536;
 const MAX_WANTED_ITEMS: usize = 16_384;
 
 /// What is left of a payload, and of the patience with it.
-pub(crate) struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     rest: &'a [u8],
     free_steps: u32,
     wanted_items: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) const fn new(payload: &'a [u8]) -> Self {
+    pub(super) const fn new(payload: &'a [u8]) -> Self {
         Self { rest: payload, free_steps: MAX_FREE_STEPS, wanted_items: MAX_WANTED_ITEMS }
     }
 
     /// That everything was read.
-    pub(crate) fn finish(&self) -> Result<(), DecodeFault> {
-        if self.rest.is_empty() { Ok(()) } else { Err(DecodeFault::new(Reason::TrailingBytes)) }
+    pub(super) fn finish(&self) -> Result<(), Fault> {
+        if self.rest.is_empty() { Ok(()) } else { Err(Fault::new(Reason::TrailingBytes)) }
     }
 
-    pub(crate) fn boolean(&mut self) -> Result<bool, DecodeFault> {
+    pub(super) fn boolean(&mut self) -> Result<bool, Fault> {
         match self.byte()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    pub(crate) fn long(&mut self) -> Result<i64, DecodeFault> {
+    pub(super) fn long(&mut self) -> Result<i64, Fault> {
         let first = self.byte()?;
         let mut word = u64::from(first & 0x7f);
         if first < 0x80 {
@@ -66,45 +66,45 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(crate) fn int(&mut self) -> Result<i32, DecodeFault> {
+    pub(super) fn int(&mut self) -> Result<i32, Fault> {
         i32::try_from(self.long()?).map_err(|_| malformed("an int longer than 32 bits"))
     }
 
-    pub(crate) fn float(&mut self) -> Result<f32, DecodeFault> {
+    pub(super) fn float(&mut self) -> Result<f32, Fault> {
         Ok(f32::from_le_bytes(*self.chunk()?))
     }
 
-    pub(crate) fn double(&mut self) -> Result<f64, DecodeFault> {
+    pub(super) fn double(&mut self) -> Result<f64, Fault> {
         Ok(f64::from_le_bytes(*self.chunk()?))
     }
 
     /// The bytes of a `bytes` or `string`.
     #[inline]
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], DecodeFault> {
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Fault> {
         let length = self.long()?;
         let length = usize::try_from(length).map_err(|_| malformed("a negative length"))?;
         self.take(length)
     }
 
     #[inline]
-    pub(crate) fn text(&mut self) -> Result<&'a str, DecodeFault> {
+    pub(super) fn text(&mut self) -> Result<&'a str, Fault> {
         utf8(self.bytes()?)
     }
 
     #[inline]
-    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeFault> {
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(truncated)?;
         self.rest = rest;
         Ok(taken)
     }
 
     /// The index of a union's branch or an enum's symbol; the caller looks it up.
-    pub(crate) fn index(&mut self) -> Result<usize, DecodeFault> {
+    pub(super) fn index(&mut self) -> Result<usize, Fault> {
         usize::try_from(self.int()?).map_err(|_| malformed("a negative index"))
     }
 
     /// How many items the next block of an array or map holds, none at its end. `min_bytes`: of one item.
-    pub(crate) fn block(&mut self, min_bytes: usize) -> Result<usize, DecodeFault> {
+    pub(super) fn block(&mut self, min_bytes: usize) -> Result<usize, Fault> {
         let (count, size) = self.block_header()?;
         if let Some(size) = size
             && self.rest.len() < size
@@ -116,7 +116,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// As [`Cursor::block`], for items that will be kept.
-    pub(crate) fn wanted_block(&mut self, min_bytes: usize) -> Result<usize, DecodeFault> {
+    pub(super) fn wanted_block(&mut self, min_bytes: usize) -> Result<usize, Fault> {
         let count = self.block(min_bytes)?;
         self.wanted_items = self
             .wanted_items
@@ -126,11 +126,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over one value.
-    pub(crate) fn skip(&mut self, schema: &Schema, id: TypeId) -> Result<(), DecodeFault> {
+    pub(super) fn skip(&mut self, schema: &Schema, id: TypeId) -> Result<(), Fault> {
         self.skip_at(schema, id, 0)
     }
 
-    fn skip_at(&mut self, schema: &Schema, id: TypeId, depth: u32) -> Result<(), DecodeFault> {
+    fn skip_at(&mut self, schema: &Schema, id: TypeId, depth: u32) -> Result<(), Fault> {
         if MAX_DEPTH < depth {
             return Err(too_large("values nested too deeply"));
         }
@@ -163,7 +163,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `key_bytes`: the fewest that a key takes; 0 for arrays, which have none.
-    fn skip_blocks(&mut self, schema: &Schema, item: TypeId, key_bytes: usize, depth: u32) -> Result<(), DecodeFault> {
+    fn skip_blocks(&mut self, schema: &Schema, item: TypeId, key_bytes: usize, depth: u32) -> Result<(), Fault> {
         let min_bytes = schema.get(item).min_bytes.saturating_add(key_bytes);
         loop {
             let (count, size) = self.block_header()?;
@@ -186,7 +186,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A negative count is followed by the size of the block in bytes.
-    fn block_header(&mut self) -> Result<(usize, Option<usize>), DecodeFault> {
+    fn block_header(&mut self) -> Result<(usize, Option<usize>), Fault> {
         let count = self.long()?;
         let size = if count < 0 {
             Some(usize::try_from(self.long()?).map_err(|_| malformed("a negative block size"))?)
@@ -197,7 +197,7 @@ impl<'a> Cursor<'a> {
         Ok((count, size))
     }
 
-    fn check_count(&mut self, count: usize, min_bytes: usize, available: usize) -> Result<(), DecodeFault> {
+    fn check_count(&mut self, count: usize, min_bytes: usize, available: usize) -> Result<(), Fault> {
         match available.checked_div(min_bytes) {
             Some(most) if most < count => Err(truncated()),
             Some(_) => Ok(()),
@@ -205,27 +205,27 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn pay(&mut self, steps: usize) -> Result<(), DecodeFault> {
+    fn pay(&mut self, steps: usize) -> Result<(), Fault> {
         let left = u32::try_from(steps).ok().and_then(|steps| self.free_steps.checked_sub(steps));
         self.free_steps = left.ok_or_else(|| too_large("too many items of no bytes"))?;
         Ok(())
     }
 
     #[inline]
-    fn byte(&mut self) -> Result<u8, DecodeFault> {
+    fn byte(&mut self) -> Result<u8, Fault> {
         let (first, rest) = self.rest.split_first().ok_or_else(truncated)?;
         self.rest = rest;
         Ok(*first)
     }
 
-    fn chunk<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeFault> {
+    fn chunk<const N: usize>(&mut self) -> Result<&'a [u8; N], Fault> {
         let (chunk, rest) = self.rest.split_first_chunk().ok_or_else(truncated)?;
         self.rest = rest;
         Ok(chunk)
     }
 }
 
-pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, DecodeFault> {
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|_| malformed("a string that is not UTF-8"))
 }
 
@@ -233,16 +233,16 @@ fn unzigzag(word: u64) -> i64 {
     (word >> 1).cast_signed() ^ -(word & 1).cast_signed()
 }
 
-fn truncated() -> DecodeFault {
-    DecodeFault::new(Reason::Truncated)
+fn truncated() -> Fault {
+    Fault::new(Reason::Truncated)
 }
 
-pub(crate) fn malformed(detail: &'static str) -> DecodeFault {
-    DecodeFault::with_detail(Reason::Malformed, detail)
+pub(super) fn malformed(detail: &'static str) -> Fault {
+    Fault::with_detail(Reason::Malformed, detail)
 }
 
-pub(crate) fn too_large(detail: &'static str) -> DecodeFault {
-    DecodeFault::with_detail(Reason::TooLarge, detail)
+pub(super) fn too_large(detail: &'static str) -> Fault {
+    Fault::with_detail(Reason::TooLarge, detail)
 }
 
 #[cfg(test)]
@@ -253,7 +253,7 @@ mod tests {
     fn skip(schema: &str, payload: &[u8]) -> Result<(), Reason> {
         let schema = parse(schema, &[]).unwrap();
         let mut cursor = Cursor::new(payload);
-        cursor.skip(&schema, schema.root()).and_then(|()| cursor.finish()).map_err(|fault| fault.reason)
+        cursor.skip(&schema, schema.root()).and_then(|()| cursor.finish()).map_err(|fault| fault.0.reason)
     }
 
     #[test]
@@ -269,8 +269,8 @@ mod tests {
             assert_eq!(Cursor::new(bytes).long().ok(), Some(number), "{bytes:?}");
         }
         let eleven_bytes = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x81, 0x00];
-        assert_eq!(Cursor::new(&eleven_bytes).long().map_err(|fault| fault.reason), Err(Reason::Malformed));
-        assert_eq!(Cursor::new(&[0x80]).long().map_err(|fault| fault.reason), Err(Reason::Truncated));
+        assert_eq!(Cursor::new(&eleven_bytes).long().map_err(|fault| fault.0.reason), Err(Reason::Malformed));
+        assert_eq!(Cursor::new(&[0x80]).long().map_err(|fault| fault.0.reason), Err(Reason::Truncated));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod convert;
 mod cursor;
 mod run;
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::draft::Draft;
@@ -41,11 +42,20 @@ pub struct DecodeFault {
     pub detail: Option<Box<str>>,
 }
 
+/// A fault on its way up. Boxed, so that the results of the many small reads fit into registers.
+struct Fault(Box<DecodeFault>);
+
 /// What was compiled of one writer schema and one plan.
 pub struct Decoder {
     plan: Arc<Compiled>,
     writer: Schema,
     root: Op,
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("plan", &self.plan.name).finish_non_exhaustive()
+    }
 }
 
 impl Decoder {
@@ -78,7 +88,7 @@ impl Decoder {
         let mut ranked = Ranked::new(sink, self.plan.n_slots);
         let read = run::run(&self.root, self, &self.writer, &mut cursor, &mut ranked);
         ranked.flush();
-        read.and_then(|()| cursor.finish())
+        read.and_then(|()| cursor.finish()).map_err(|fault| *fault.0)
     }
 }
 
@@ -101,15 +111,19 @@ impl<'a> Sink<'a> for Draft<'a> {
     }
 }
 
+impl Fault {
+    #[cold]
+    fn new(reason: Reason) -> Self {
+        Self(Box::new(DecodeFault { reason, detail: None }))
+    }
+
+    #[cold]
+    fn with_detail(reason: Reason, detail: &str) -> Self {
+        Self(Box::new(DecodeFault { reason, detail: Some(detail.into()) }))
+    }
+}
+
 impl DecodeFault {
-    pub(crate) const fn new(reason: Reason) -> Self {
-        Self { reason, detail: None }
-    }
-
-    pub(crate) fn with_detail(reason: Reason, detail: &str) -> Self {
-        Self { reason, detail: Some(detail.into()) }
-    }
-
     /// The end of the record.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

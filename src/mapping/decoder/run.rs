@@ -3,7 +3,7 @@
 use super::compile::{Feed, Keys, Op, Read};
 use super::convert::{Raw, convert, long_as_double, long_as_float, widen};
 use super::cursor::{Cursor, malformed};
-use super::{DecodeFault, Decoder, Sink};
+use super::{Decoder, Fault, Sink};
 use crate::domain::Reason;
 use crate::mapping::plan::Source;
 use crate::mapping::schema::Schema;
@@ -16,7 +16,7 @@ pub(super) fn run<'a, S: Sink<'a>>(
     schema: &'a Schema,
     cursor: &mut Cursor<'a>,
     sink: &mut S,
-) -> Result<(), DecodeFault> {
+) -> Result<(), Fault> {
     match op {
         Op::Skip(ty) => cursor.skip(schema, *ty),
         Op::Leaf(read, feeds) => leaf(read, feeds, cursor, sink),
@@ -43,17 +43,12 @@ pub(super) fn run<'a, S: Sink<'a>>(
             run(op, decoder, schema, cursor, sink)
         }
         Op::Default { bytes, op } => run(op, decoder, &decoder.plan.schema, &mut Cursor::new(bytes), sink),
-        Op::Unresolvable(why) => Err(DecodeFault::with_detail(Reason::UnresolvableSchema, why)),
+        Op::Unresolvable(why) => Err(Fault::with_detail(Reason::UnresolvableSchema, why)),
     }
 }
 
 #[inline]
-fn leaf<'a, S: Sink<'a>>(
-    read: &Read,
-    feeds: &'a [Feed],
-    cursor: &mut Cursor<'a>,
-    sink: &mut S,
-) -> Result<(), DecodeFault> {
+fn leaf<'a, S: Sink<'a>>(read: &Read, feeds: &'a [Feed], cursor: &mut Cursor<'a>, sink: &mut S) -> Result<(), Fault> {
     let raw = match read {
         Read::Null => Raw::Null,
         Read::Boolean => Raw::Boolean(cursor.boolean()?),
@@ -73,7 +68,7 @@ fn leaf<'a, S: Sink<'a>>(
             Some(None) => {
                 let path = feeds.first().map_or("", |feed| &feed.source.path);
                 let why = format!("{path}: a symbol that the reader's enum lacks, and it has no default");
-                return Err(DecodeFault::with_detail(Reason::UnresolvableSchema, &why));
+                return Err(Fault::with_detail(Reason::UnresolvableSchema, &why));
             }
             None => return Err(malformed("an enum index without a symbol")),
         },

@@ -1,4 +1,24 @@
 //! The annotation of a field: its short form, its object form, or a list of both.
+//!
+//! ```json
+//! "pinterest": "user_data.em"
+//! "pinterest": {"to": "custom_data.value", "scale": 2}
+//! "pinterest": ["custom_data.order_id", {"to": "event_id", "prefix": "order-"}]
+//! ```
+//!
+//! | key | on | meaning |
+//! |---|---|---|
+//! | `to` | every type that yields a value | the target; within `custom_data.contents` one of its fields |
+//! | `values` | enum, string, int, long, boolean | what each value yields; null for nothing |
+//! | `default` | all | what null yields, and a value that `values` lacks |
+//! | `scale` | int, long | decimal places of minor units |
+//! | `unit` | plain int, long | seconds, millis, micros or nanos since 1970 |
+//! | `hashed` | what yields text | that it is a SHA-256 hash already |
+//! | `prefix` | what yields text, plain int, long | text put before the value |
+//! | `order` | outside of contents | which of several sources counts first |
+//!
+//! An annotation reaches through unions, arrays and maps down to the values; through records only that of
+//! `custom_data.contents` does, whose records are the elements. The outermost record's own annotation holds constants.
 
 use std::collections::HashMap;
 

@@ -16,6 +16,7 @@ pub(crate) use step::Step;
 pub(crate) use tree::{Node, Part, Role, Wanted};
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 pub use fault::PlanFault;
@@ -73,6 +74,12 @@ pub(crate) struct Reading {
     pub(crate) prefix: Option<Box<str>>,
     /// Whether the text is a SHA-256 hash already.
     pub(crate) hashed: bool,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Plan").field(&self.0.name).finish()
+    }
 }
 
 impl Plan {

@@ -112,11 +112,14 @@ impl Step {
 
     /// The same step, heeding what the writer says about its own numbers: units and decimal places are the writer's
     /// where it names them, so that a producer that moves from milliseconds to microseconds is still understood.
-    pub(crate) const fn as_written(self, writer: Logical) -> Self {
+    /// `None` where the two mean different things, such as a date that is promoted to a count of milliseconds.
+    pub(crate) const fn as_written(self, writer: Logical) -> Option<Self> {
         match (self, writer) {
-            (Self::Instant(_), Logical::Timestamp(unit)) => Self::Instant(unit),
-            (Self::Decimal(_), Logical::Decimal { scale }) => Self::Decimal(scale),
-            (step, _) => step,
+            (Self::Instant(_), Logical::Timestamp(unit)) => Some(Self::Instant(unit)),
+            (Self::Decimal(_), Logical::Decimal { scale }) => Some(Self::Decimal(scale)),
+            (Self::Instant(_), Logical::Date)
+            | (Self::Instant(_) | Self::Date | Self::Decimal(_), Logical::Useless) => None,
+            (step, _) => Some(step),
         }
     }
 }

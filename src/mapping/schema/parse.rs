@@ -4,7 +4,7 @@
 //! (<https://avro.apache.org/docs/1.12.0/specification/>, read 2026-11-24). Types may be used before the file that
 //! defines them is read, so that references need no order. `serde_json` refuses JSON nested deeper than 128.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value as Json};
 
@@ -113,10 +113,11 @@ impl Parser {
         let Some(Json::Array(declared)) = object.get("fields") else {
             return Err(fault(format!("record {} has no `fields`", names.full)));
         };
-        let mut fields: Vec<Field> = Vec::with_capacity(declared.len());
+        let mut fields = Vec::with_capacity(declared.len());
+        let mut seen = HashSet::with_capacity(declared.len());
         for field in declared {
             let field = self.field(field, &names.full, inner)?;
-            if fields.iter().any(|other| other.name == field.name) {
+            if !seen.insert(field.name.clone()) {
                 return Err(fault(format!("record {} has the field {} twice", names.full, field.name)));
             }
             fields.push(field);
@@ -152,6 +153,9 @@ impl Parser {
         let default: Option<Box<str>> = text(object, "default").map(Into::into);
         if symbols.is_empty() {
             return Err(fault(format!("enum {} has no symbols", names.full)));
+        }
+        if let Some(symbol) = symbols.iter().find(|symbol| !is_name(symbol)) {
+            return Err(fault(format!("the symbol {symbol:?} of enum {} is not a name", names.full)));
         }
         if default.as_ref().is_some_and(|default| !symbols.contains(default)) {
             return Err(fault(format!("the default of enum {} is none of its symbols", names.full)));
@@ -351,78 +355,4 @@ fn fault(text: String) -> SchemaFault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn root(schema: &Schema) -> &Type {
-        schema.get(schema.root())
-    }
-
-    #[test]
-    fn a_type_may_be_used_before_and_outside_the_file_that_defines_it() {
-        let main = r#"{"type": "record", "name": "Order", "namespace": "shop", "fields": [
-            {"name": "buyer", "type": "Person"}, {"name": "ship_to", "type": ["null", "geo.Place"]}]}"#;
-        let person = r#"{"type": "record", "name": "shop.Person", "fields": [{"name": "home", "type": "geo.Place"}]}"#;
-        let place =
-            r#"{"type": "record", "name": "Place", "namespace": "geo", "fields": [{"name": "zip", "type": "string"}]}"#;
-        let schema = parse(main, &[person, place]).unwrap();
-        assert_eq!(root(&schema).kind.names().unwrap().full.as_ref(), "shop.Order");
-        assert_eq!(root(&schema).min_bytes, 2, "one for the string, one for the union");
-        assert_eq!(
-            parse(main, &[person]).unwrap_err().to_string(),
-            "geo.Place is not defined, neither here nor in a reference"
-        );
-    }
-
-    #[test]
-    fn a_recursive_type_is_a_type_and_takes_at_least_what_its_first_level_takes() {
-        let schema = parse(
-            r#"{"type": "record", "name": "Node", "fields": [
-                {"name": "value", "type": "double"}, {"name": "next", "type": ["null", "Node"]}]}"#,
-            &[],
-        );
-        assert_eq!(root(&schema.unwrap()).min_bytes, 9);
-    }
-
-    #[test]
-    fn logical_types_count_only_on_the_types_that_avro_names() {
-        for (json, logical) in [
-            (r#"{"type": "long", "logicalType": "timestamp-micros"}"#, Logical::Timestamp(Unit::Micros)),
-            (r#"{"type": "long", "logicalType": "local-timestamp-millis"}"#, Logical::Timestamp(Unit::Millis)),
-            (r#"{"type": "int", "logicalType": "timestamp-millis"}"#, Logical::None),
-            (r#"{"type": "int", "logicalType": "date"}"#, Logical::Date),
-            (
-                r#"{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}"#,
-                Logical::Decimal { scale: 2 },
-            ),
-            (r#"{"type": "bytes", "logicalType": "decimal", "precision": 1, "scale": 2}"#, Logical::None),
-            (r#"{"type": "string", "logicalType": "uuid"}"#, Logical::Uuid),
-            (r#"{"type": {"type": "long"}, "logicalType": "timestamp-millis"}"#, Logical::Timestamp(Unit::Millis)),
-            (r#"{"type": "string", "logicalType": "colour"}"#, Logical::None),
-        ] {
-            assert_eq!(root(&parse(json, &[]).unwrap()).logical, logical, "{json}");
-        }
-    }
-
-    #[test]
-    fn a_schema_that_is_none_is_refused_with_the_reason() {
-        for (json, words) in [
-            ("{", "not JSON"),
-            ("7", "must be a name"),
-            (r#""strnig""#, "strnig is not defined"),
-            (r#"["null", ["int"]]"#, "another union"),
-            ("[]", "no branches"),
-            (r#"{"type": "record", "name": "R"}"#, "no `fields`"),
-            (
-                r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}, {"name": "a", "type": "int"}]}"#,
-                "twice",
-            ),
-            (r#"{"type": "enum", "name": "E", "symbols": ["A"], "default": "B"}"#, "none of its symbols"),
-            (r#"{"type": "fixed", "name": "F", "size": 99999999999}"#, "needs a size"),
-            (r#"{"type": "fixed", "name": "F!", "size": 1}"#, "not a name"),
-        ] {
-            let fault = parse(json, &[]).unwrap_err().to_string();
-            assert!(fault.contains(words), "{json}: {fault}");
-        }
-    }
-}
+mod tests;
