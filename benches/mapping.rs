@@ -3,10 +3,10 @@
 //! `cargo bench --bench mapping`. The record is the sample of `schemas/order.avsc` without its address: four items, and
 //! six values that are hashed (e-mail, phone, first and last name, birthday, customer id).
 
+use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use pinrelay::domain::{AdAccountId, Hashed, LaneId, Mapped, UnixMillis};
@@ -20,21 +20,23 @@ const NOW: UnixMillis = UnixMillis(1_795_500_060_000);
 const RUNS: usize = 7;
 const RUN: Duration = Duration::from_millis(300);
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::compile("order", SCHEMA, &[], &Overrides::new())
-        .map_err(|faults| anyhow::anyhow!("the shipped schema has faults: {faults:?}"))?;
+        .map_err(|faults| format!("the shipped schema has faults: {faults:?}"))?;
     let decoder = Decoder::compile(SCHEMA, &[], &plan)?;
     let mapper = Mapper::new(rules()?);
     for (phones, phone) in [("an international number", "+442079460018"), ("a national number", "020 7946 0018")] {
         let payload = payload(&plan, phone)?;
-        let Mapped::Event(event) = mapper.map(&decoder, &payload, NOW) else { bail!("the sample is no event") };
+        let Mapped::Event(event) = mapper.map(&decoder, &payload, NOW) else {
+            return Err("the sample is no event".into());
+        };
         title(phones, payload.len(), event.body.len());
         measure(&decoder, &mapper, &payload)?;
     }
     Ok(())
 }
 
-fn measure(decoder: &Decoder, mapper: &Mapper, payload: &[u8]) -> anyhow::Result<()> {
+fn measure(decoder: &Decoder, mapper: &Mapper, payload: &[u8]) -> Result<(), Box<dyn Error>> {
     let whole = fastest(|| drop(black_box(mapper.map(decoder, black_box(payload), NOW))));
     print("decode, map, hash, encode", whole, whole);
 
@@ -67,16 +69,16 @@ fn measure(decoder: &Decoder, mapper: &Mapper, payload: &[u8]) -> anyhow::Result
     Ok(())
 }
 
-fn payload(plan: &Plan, phone: &str) -> anyhow::Result<Vec<u8>> {
+fn payload(plan: &Plan, phone: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut record: serde_json::Value = serde_json::from_str(SAMPLE)?;
-    let customer = record.get_mut("customer").and_then(|customer| customer.as_object_mut()).context("a customer")?;
+    let customer = record.get_mut("customer").and_then(|customer| customer.as_object_mut()).ok_or("a customer")?;
     customer.insert("address".into(), serde_json::Value::Null);
     customer.insert("phone".into(), phone.into());
     plan.encode(&record).context("the sample is a record of its schema")
 }
 
-fn rules() -> anyhow::Result<EventRules> {
-    let ad_account = AdAccountId::try_new("549755885175").context("digits")?;
+fn rules() -> Result<EventRules, Box<dyn Error>> {
+    let ad_account = AdAccountId::try_new("549755885175").ok_or("digits")?;
     let mut rules = EventRules::new(LaneRule { id: LaneId(0), name: "main".into(), ad_account });
     rules.phone_region = PhoneRegion::try_new("GB");
     Ok(rules)

@@ -153,8 +153,9 @@ impl Identity {
         }
     }
 
-    const fn bit(self) -> u16 {
-        1 << (self as u16)
+    fn bit(self) -> u16 {
+        let position = Self::ALL.iter().position(|parameter| *parameter == self).expect("all parameters are listed");
+        1 << position
     }
 }
 
@@ -163,12 +164,12 @@ impl Identity {
 pub struct IdentitySet(u16);
 
 impl IdentitySet {
-    pub const fn insert(&mut self, parameter: Identity) {
+    pub fn insert(&mut self, parameter: Identity) {
         self.0 |= parameter.bit();
     }
 
     #[must_use]
-    pub const fn contains(self, parameter: Identity) -> bool {
+    pub fn contains(self, parameter: Identity) -> bool {
         self.0 & parameter.bit() != 0
     }
 
@@ -180,7 +181,7 @@ impl IdentitySet {
     /// Whether Pinterest accepts an event with these: an e-mail, a device id, or IP address with user agent
     /// (OpenAPI 5.23.0, `ConversionEventsUserData`).
     #[must_use]
-    pub const fn suffices(self) -> bool {
+    pub fn suffices(self) -> bool {
         self.contains(Identity::Em)
             || self.contains(Identity::HashedMaids)
             || (self.contains(Identity::ClientIpAddress) && self.contains(Identity::ClientUserAgent))
@@ -193,7 +194,9 @@ mod tests {
 
     fn set(parameters: &[Identity]) -> IdentitySet {
         let mut set = IdentitySet::default();
-        parameters.iter().for_each(|p| set.insert(*p));
+        for parameter in parameters {
+            set.insert(*parameter);
+        }
         set
     }
 

@@ -71,11 +71,11 @@ impl Hashed {
 
     /// Appends the 64 hex digits.
     pub fn push_hex(&self, out: &mut Vec<u8>) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        for byte in self.0 {
-            out.push(DIGITS[usize::from(byte >> 4)]);
-            out.push(DIGITS[usize::from(byte & 15)]);
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
         }
+        out.extend_from_slice(&hex);
     }
 
     /// The 64 hex digits.
@@ -85,6 +85,10 @@ impl Hashed {
         self.push_hex(&mut out);
         out.into_iter().map(char::from).collect()
     }
+}
+
+const fn digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 fn nibble(digit: u8) -> Option<u8> {

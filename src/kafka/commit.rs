@@ -72,7 +72,7 @@ impl Steps<'_> {
         match self.prepare(transaction, group_metadata) {
             Ok(written) => self.commit(written),
             Err(Obstacle::Abort(why)) => {
-                tracing::info!(transaction = transaction.id.0, why, "a transaction is aborted");
+                tracing::warn!(transaction = transaction.id.0, why, "a transaction is aborted");
                 self.abort(None)
             }
             Err(Obstacle::Stop(failure)) => self.abort(Some(failure)),
@@ -165,6 +165,10 @@ impl Steps<'_> {
     /// Waits until every record is on its brokers. rdkafka's `flush` would take up to 100 ms for the same.
     fn written(&self) -> Result<Vec<Span>, Obstacle> {
         let spans = self.producer.context().wait(self.deadline()).map_err(|failure| match failure {
+            // The topic's limit is below what the check at the start found: every try would end the same way.
+            Some(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
+                Obstacle::Stop(TransactionFailure::Refused("a record is too large for its topic".to_owned()))
+            }
             Some(error) => self.obstacle(&error),
             None => Obstacle::Abort("the brokers did not take its records in time".to_owned()),
         })?;

@@ -21,7 +21,7 @@ pub mod metadata;
 mod native;
 mod rebalance;
 pub mod registry;
-mod resolve;
+pub mod resolve;
 pub mod restore;
 mod restore_plan;
 #[cfg(test)]

@@ -14,31 +14,40 @@ use super::settings::KafkaSettings;
 
 /// The end that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub enum Found {
     Committed,
     /// Or none of its partitions is held any more, so that nobody is left who would want to know.
     NotCommitted,
+}
+
+/// Why the end is not known yet.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFound {
+    #[error("the committed offset is not known")]
+    OffsetUnknown(#[from] KafkaError),
+    #[error("the consumer thread does not say what it holds")]
+    OwnershipUnknown,
 }
 
 /// Looks for the stamp at one partition that is held before and after.
 ///
 /// # Errors
 ///
-/// If the offsets cannot be fetched: ask again.
-pub(super) fn resolve(
+/// Ask again: offsets or ownership are not known.
+pub fn resolve(
     settings: &KafkaSettings,
     parts: &[TransactionPart],
     stamp: Stamp,
-    held: impl Fn(Vec<(PartitionId, Epoch)>) -> Vec<PartitionId>,
-) -> Result<Found, KafkaError> {
+    mut held: impl FnMut(Vec<(PartitionId, Epoch)>) -> Option<Vec<PartitionId>>,
+) -> Result<Found, NotFound> {
     let offsets: BaseConsumer<Logging> = client::reader(settings, Isolation::Committed).create_with_context(Logging)?;
     let mut parts: Vec<(PartitionId, Epoch)> = parts.iter().map(|part| (part.partition, part.epoch)).collect();
     loop {
-        let held_before = held(parts.clone());
+        let held_before = held(parts.clone()).ok_or(NotFound::OwnershipUnknown)?;
         let Some(partition) = held_before.first().copied() else { return Ok(Found::NotCommitted) };
         let found = fetch(settings, &offsets, partition, stamp)?;
         // A new owner may have written its own stamp over ours.
-        if held(parts.clone()).contains(&partition) {
+        if held(parts.clone()).ok_or(NotFound::OwnershipUnknown)?.contains(&partition) {
             return Ok(found);
         }
         parts.retain(|(other, _)| *other != partition);

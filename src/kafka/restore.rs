@@ -28,6 +28,8 @@ use super::settings::{Cluster, KafkaSettings, Start};
 pub enum Replayed<'a> {
     /// What was told before is void. `end`: behind our last entry, 0 where that is not known.
     Begin { next_offset: NextOffset, end: ChangelogOffset },
+    /// Records before `until` that were not read are gone for good (P5).
+    Lost { until: NextOffset },
     /// The entries of one changelog record.
     Entries { position: ChangelogOffset, appended: UnixMillis, entries: &'a [ChangelogEntry] },
 }
@@ -123,10 +125,15 @@ impl Restorer {
                     replay(Replayed::Begin { next_offset, end: ChangelogOffset(0) });
                     return Ok(RestoredPartition { next_offset, began: Began::Now });
                 }
-                Plan::Continue { next_offset, from, end } => {
+                Plan::Continue { next_offset, lost_until, from, end } => {
                     replay(Replayed::Begin { next_offset, end });
+                    if let Some(until) = lost_until {
+                        tracing::error!(%partition, %next_offset, %until, "records were deleted before they were read");
+                        replay(Replayed::Lost { until });
+                    }
                     let read = self.read(partition, from, facts.changelog.1, &is_held, &mut replay)?;
                     if read == Read::ToTheEnd {
+                        let next_offset = lost_until.unwrap_or(next_offset);
                         return Ok(RestoredPartition { next_offset, began: Began::Before });
                     }
                     tracing::warn!(%partition, "the changelog was deleted while it was read: it is read again");
@@ -164,6 +171,7 @@ impl Restorer {
             changelog: (ChangelogOffset(start), ChangelogOffset(end)),
             topic_id,
             retention: self.settings.retention,
+            on_lost: self.settings.feed(partition.feed).map(|feed| feed.on_lost).unwrap_or_default(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::{ChangelogOffset, NextOffset};
 
 use super::metadata::Parsed;
-use super::settings::Retention;
+use super::settings::{OnLost, Retention};
 
 /// What Kafka says about a partition.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub(super) struct Facts {
     /// Of the input topic, now.
     pub(super) topic_id: String,
     pub(super) retention: Retention,
+    pub(super) on_lost: OnLost,
 }
 
 /// How a partition goes on.
@@ -28,6 +29,8 @@ pub(super) enum Plan {
     /// The changelog is to be read from `from` up to its end.
     Continue {
         next_offset: NextOffset,
+        /// Where the records begin that are still there, if some before them were deleted unread.
+        lost_until: Option<NextOffset>,
         from: ChangelogOffset,
         /// Behind our last entry; 0 where that is not known.
         end: ChangelogOffset,
@@ -39,7 +42,8 @@ pub(super) enum Plan {
 pub enum Halt {
     #[error(
         "the records from offset {next_offset} up to {log_start} were deleted before they were read; \
-         decide whether to go on at {log_start} without them, and lengthen the retention of the input topic"
+         decide whether to go on at {log_start} without them (the feed's key `on_lost: continue` leaves one row \
+         `lost` for them), and lengthen the retention of the input topic"
     )]
     RecordsDeleted { next_offset: NextOffset, log_start: NextOffset },
     #[error(
@@ -94,9 +98,9 @@ pub(super) fn plan(facts: &Facts) -> Result<Plan, Halt> {
     {
         return Err(Halt::TopicRecreated { expected: metadata.topic_id.clone(), found: facts.topic_id.clone() });
     }
-    check_offset(next_offset, facts.input)?;
+    let lost_until = check_offset(next_offset, facts)?;
     let Parsed::Ours(metadata) = metadata else {
-        return Ok(Plan::Continue { next_offset, from: log_start, end: ChangelogOffset(0) });
+        return Ok(Plan::Continue { next_offset, lost_until, from: log_start, end: ChangelogOffset(0) });
     };
     let end = metadata.end;
     if log_end < end {
@@ -115,16 +119,20 @@ pub(super) fn plan(facts: &Facts) -> Result<Plan, Halt> {
     }
     // What retention has deleted was needed by nothing that is still alive.
     let from = [metadata.ledger_from, metadata.window_from].into_iter().flatten().fold(end, ChangelogOffset::min);
-    Ok(Plan::Continue { next_offset, from: from.max(log_start), end })
+    Ok(Plan::Continue { next_offset, lost_until, from: from.max(log_start), end })
 }
 
-fn check_offset(next_offset: NextOffset, (log_start, log_end): (NextOffset, NextOffset)) -> Result<(), Halt> {
-    if next_offset < log_start {
-        Err(Halt::RecordsDeleted { next_offset, log_start })
-    } else if log_end < next_offset {
-        Err(Halt::OffsetBeyondEnd { next_offset, log_end })
-    } else {
-        Ok(())
+fn check_offset(next_offset: NextOffset, facts: &Facts) -> Result<Option<NextOffset>, Halt> {
+    let (log_start, log_end) = facts.input;
+    if log_end < next_offset {
+        return Err(Halt::OffsetBeyondEnd { next_offset, log_end });
+    }
+    if log_start <= next_offset {
+        return Ok(None);
+    }
+    match facts.on_lost {
+        OnLost::Halt => Err(Halt::RecordsDeleted { next_offset, log_start }),
+        OnLost::Continue => Ok(Some(log_start)),
     }
 }
 
@@ -152,6 +160,7 @@ mod tests {
             input: (NextOffset(20), NextOffset(90)),
             changelog: (ChangelogOffset(100), ChangelogOffset(200)),
             topic_id: "id".to_owned(),
+            on_lost: OnLost::Halt,
             retention: Retention { changelog: 50 * HOUR, window: 48 * HOUR, margin: HOUR },
         }
     }
@@ -179,17 +188,30 @@ mod tests {
                 190,
             ),
         ] {
-            let expected =
-                Plan::Continue { next_offset: NextOffset(50), from: ChangelogOffset(from), end: ChangelogOffset(180) };
+            let expected = Plan::Continue {
+                next_offset: NextOffset(50),
+                lost_until: None,
+                from: ChangelogOffset(from),
+                end: ChangelogOffset(180),
+            };
             assert_eq!(plan(&facts), Ok(expected), "{what}");
         }
+    }
+
+    #[test]
+    fn deleted_records_are_passed_where_the_feed_says_so() {
+        let input = (NextOffset(60), NextOffset(90));
+        let facts = Facts { input, on_lost: OnLost::Continue, ..facts(None, None) };
+        let (from, end) = (ChangelogOffset(180), ChangelogOffset(180));
+        let lost_until = Some(NextOffset(60));
+        assert_eq!(plan(&facts), Ok(Plan::Continue { next_offset: NextOffset(50), lost_until, from, end }));
     }
 
     #[test]
     fn foreign_metadata_means_to_read_everything() {
         let facts = Facts { committed: Some((NextOffset(50), Parsed::Foreign)), ..facts(None, None) };
         let (from, end) = (ChangelogOffset(100), ChangelogOffset(0));
-        assert_eq!(plan(&facts), Ok(Plan::Continue { next_offset: NextOffset(50), from, end }));
+        assert_eq!(plan(&facts), Ok(Plan::Continue { next_offset: NextOffset(50), lost_until: None, from, end }));
     }
 
     #[test]
@@ -213,7 +235,7 @@ mod tests {
         insta::assert_snapshot!(halts.join("\n"), @r"
         no offset is committed although the changelog was written up to 200: offsets expired or were deleted; set the offset by hand to where reading shall go on, or delete the changelog topic to begin anew
         the input topic is another one than before (id other instead of id): it was deleted and created again; decide whether to begin it anew, and then delete the group's offsets and the changelog topic
-        the records from offset 50 up to 51 were deleted before they were read; decide whether to go on at 51 without them, and lengthen the retention of the input topic
+        the records from offset 50 up to 51 were deleted before they were read; decide whether to go on at 51 without them (the feed's key `on_lost: continue` leaves one row `lost` for them), and lengthen the retention of the input topic
         the committed offset 50 lies behind the end 49 of the input partition; find out whether records were lost or the offset was set by hand, and set it to a position that exists
         the changelog ends at 179, but was written up to 180: entries were lost or the topic was created again; decide what becomes of events that may have been sent
         the changelog begins at 100, but records whose fate is open need it from 99: pinrelay was stopped for longer than the changelog's retention; decide what becomes of events that may have been sent

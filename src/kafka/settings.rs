@@ -60,6 +60,17 @@ pub struct FeedTopics {
     pub name: String,
     pub input: String,
     pub start: Start,
+    pub on_lost: OnLost,
+}
+
+/// What happens when Kafka deleted records before they were read (P5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLost {
+    /// A person must decide.
+    #[default]
+    Halt,
+    /// One `lost` row stands for them, and reading goes on behind them.
+    Continue,
 }
 
 /// Where a feed begins that has never been read.

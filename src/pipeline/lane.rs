@@ -151,11 +151,19 @@ impl Lane {
     }
 
     /// Pinterest asked to wait. `random` is uniform in [0, 1).
+    ///
+    /// That is no verdict: a lane that probes goes on probing afterwards (R11).
     pub(crate) fn pause(&mut self, now: BootTime, wait: Option<Duration>, random: f64) {
-        if matches!(self.mode, Mode::Paused { until } if now < until) {
-            return;
+        match self.mode {
+            Mode::Paused { until } if now < until => {}
+            Mode::Open | Mode::Paused { .. } => {
+                self.mode = Mode::Paused { until: now.after(self.wait(wait, random)) };
+            }
+            Mode::Probing { cause, at } => {
+                let later = now.after(self.wait(wait, random));
+                self.mode = Mode::Probing { cause, at: later.max(at) };
+            }
         }
-        self.mode = Mode::Paused { until: now.after(self.wait(wait, random)) };
     }
 
     /// Nothing gets through. Answers that come late while it waits do not make it wait longer.
@@ -296,6 +304,8 @@ mod tests {
             assert!(lane.may_form(now));
         }
         assert_eq!(offsets(&lane.take_batch()), [1]);
+        lane.pause(now, Some(Duration::from_secs(7)), 0.5);
+        assert_eq!(lane.mode, Mode::Probing { cause: Trouble::Ambiguous, at: now.after(Duration::from_secs(7)) });
         lane.open();
         assert_eq!(lane.mode, Mode::Open);
     }

@@ -82,11 +82,13 @@ impl Pipeline {
         match input {
             Input::Assigned(partition) => self.assigned(partition, effects),
             Input::Restored { partition, epoch, restored } => {
-                if let Some(partition) = self.living(partition, epoch)
-                    && partition.phase == Phase::Restoring
+                let mut queued = Queued::new();
+                if let Some(living) = self.living(partition, epoch)
+                    && living.phase == Phase::Restoring
                 {
-                    partition.restored(*restored);
+                    living.restored(now, *restored, &mut queued);
                 }
+                self.enqueue(now, partition, queued);
             }
             Input::Revoked(partitions) => self.leave(now, &partitions, effects),
             Input::Lost(partitions) => partitions.into_iter().for_each(|partition| self.drop_partition(partition)),
@@ -183,7 +185,7 @@ impl Pipeline {
     }
 }
 
-/// SplitMix64: small, seeded, good enough to spread waiting times.
+/// `SplitMix64`: small, seeded, good enough to spread waiting times.
 #[derive(Debug)]
 struct Random(u64);
 

@@ -94,7 +94,7 @@ impl Partition {
     }
 
     /// Takes over what the changelog held.
-    pub(crate) fn restored(&mut self, restored: Restored) {
+    pub(crate) fn restored(&mut self, now: Now, restored: Restored, queued: &mut Queued) {
         self.ledger = Ledger::new(restored.next_offset);
         self.window = restored.window;
         self.end = restored.end;
@@ -115,6 +115,33 @@ impl Partition {
             self.already.insert(offset, position);
         }
         self.phase = Phase::Reading;
+        if let Some(until) = restored.lost_until {
+            self.settle_lost(now, until, queued);
+        }
+    }
+
+    /// Settles what was deleted before it was read: one row for each run of records of which nothing is known (P5).
+    fn settle_lost(&mut self, now: Now, until: NextOffset, queued: &mut Queued) {
+        while self.ledger.position() < until {
+            let start = Offset(self.ledger.position().0);
+            let inherited = self.inherited.first_key_value().map(|(offset, _)| *offset);
+            let already = self.already.first_key_value().map(|(offset, _)| *offset);
+            let known = inherited.into_iter().chain(already).min().filter(|known| until.is_past(*known));
+            let end = known.map_or(until, |known| NextOffset(known.0));
+            if start.0 < end.0 {
+                self.ledger.settled(start, None);
+                self.ledger.reached(end);
+                let row = Settlement {
+                    range_end: Some(end),
+                    outcome: Outcome::new(Reason::DeletedBeforeRead),
+                    ..Settlement::of_nothing(start, now.wall)
+                };
+                self.outbox.push(Settled { row, at: now.wall });
+            }
+            if let Some(known) = known {
+                self.pass_unseen(now, Offset(known.next().0), queued);
+            }
+        }
     }
 
     /// Whether another record may be taken.
@@ -161,36 +188,34 @@ impl Partition {
     /// What was restored for offsets before `offset` will not be read: the records are gone (R7).
     fn pass_unseen(&mut self, now: Now, offset: Offset, queued: &mut Queued) {
         loop {
-            let intent = self.inherited.first_key_value().map(|(o, _)| *o).filter(|o| *o < offset);
-            let outcome = self.already.first_key_value().map(|(o, _)| *o).filter(|o| *o < offset);
-            match (intent, outcome) {
-                (None, None) => return,
-                (Some(gone), outcome) if outcome.is_none_or(|outcome| gone < outcome) => {
-                    let Some(intent) = self.inherited.remove(&gone) else { return };
-                    if !self.rules.holds(Rule::GoneSettledFromIntent) {
-                        self.ledger.forget(Some(intent.position));
-                        let waiting = self.claims.release(&intent.key, gone);
-                        self.judge_again(now, waiting, queued);
-                        continue;
-                    }
-                    self.ledger.forget(Some(intent.position));
-                    self.ledger.settled(gone, None);
-                    let row = Settlement {
-                        outcome: Outcome::new(Reason::RecordGone),
-                        redelivery: possibly_repeated(intent.policy),
-                        key: Some(intent.key),
-                        ..Settlement::of_nothing(gone, now.wall)
-                    };
-                    let policy = intent.policy;
-                    self.finish(now, row, intent.key, policy, intent.taken_until, Some(intent.position), queued);
-                }
-                (_, Some(gone)) => {
-                    let position = self.already.remove(&gone);
-                    self.ledger.settled(gone, position);
-                }
-                (Some(_), None) => return,
+            let intent = self.inherited.first_key_value().map(|(gone, _)| *gone);
+            let outcome = self.already.first_key_value().map(|(gone, _)| *gone);
+            let Some(gone) = intent.into_iter().chain(outcome).min().filter(|gone| *gone < offset) else { return };
+            if let Some(position) = self.already.remove(&gone) {
+                self.ledger.settled(gone, Some(position));
+            } else if let Some(intent) = self.inherited.remove(&gone) {
+                self.settle_gone(now, intent, queued);
             }
         }
+    }
+
+    /// Settles a record of which only the intent is left.
+    fn settle_gone(&mut self, now: Now, intent: OpenIntent, queued: &mut Queued) {
+        let OpenIntent { offset, key, policy, position, taken_until } = intent;
+        self.ledger.forget(Some(position));
+        if !self.rules.holds(Rule::GoneSettledFromIntent) {
+            let waiting = self.claims.release(&key, offset);
+            self.judge_again(now, waiting, queued);
+            return;
+        }
+        self.ledger.settled(offset, None);
+        let row = Settlement {
+            outcome: Outcome::new(Reason::RecordGone),
+            redelivery: possibly_repeated(policy),
+            key: Some(key),
+            ..Settlement::of_nothing(offset, now.wall)
+        };
+        self.finish(now, row, key, policy, taken_until, Some(position), queued);
     }
 
     /// A former owner may have posted this record (R7).
@@ -217,8 +242,7 @@ impl Partition {
                 queued.push((lane, offset));
                 return;
             }
-            mapped @ Mapped::Event(_) => (Reason::OwnerLost, mapped),
-            mapped @ Mapped::Settled { .. } => (Reason::OwnerLost, mapped),
+            mapped @ (Mapped::Event(_) | Mapped::Settled { .. }) => (Reason::OwnerLost, mapped),
         };
         self.ledger.forget(Some(intent.position));
         self.ledger.settled(offset, None);

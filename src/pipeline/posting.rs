@@ -158,7 +158,10 @@ impl Pipeline {
             Answer::Ambiguous if !self.settings.rules.holds(Rule::NoVerdictIsDoubt) => {
                 Answer::NotTaken { cause: NotTaken::Unreachable, retry_after: None }
             }
-            answer => answer,
+            answer @ (Answer::Verdicts(_)
+            | Answer::WholeRefused { .. }
+            | Answer::NotTaken { .. }
+            | Answer::Ambiguous) => answer,
         };
         match answer {
             Answer::Verdicts(verdicts) => {

@@ -26,6 +26,7 @@ pub struct OpenIntent {
 #[derive(Debug)]
 pub struct Restored {
     pub(crate) next_offset: NextOffset,
+    pub(crate) lost_until: Option<NextOffset>,
     pub(crate) end: ChangelogOffset,
     pub(crate) open: Vec<OpenIntent>,
     pub(crate) settled: Vec<(Offset, ChangelogOffset)>,
@@ -35,8 +36,8 @@ pub struct Restored {
 impl Restored {
     /// Where the reader begins.
     #[must_use]
-    pub const fn next_offset(&self) -> NextOffset {
-        self.next_offset
+    pub fn next_offset(&self) -> NextOffset {
+        self.lost_until.unwrap_or(self.next_offset)
     }
 
     /// Keys in the restored window.
@@ -56,6 +57,7 @@ impl Restored {
 #[derive(Debug)]
 pub struct Replay {
     next_offset: NextOffset,
+    lost_until: Option<NextOffset>,
     end: ChangelogOffset,
     intents: HashMap<Offset, OpenIntent>,
     settled: BTreeMap<Offset, ChangelogOffset>,
@@ -69,12 +71,18 @@ impl Replay {
     pub fn new(settings: &Settings, next_offset: NextOffset, end: ChangelogOffset) -> Self {
         Self {
             next_offset,
+            lost_until: None,
             end,
             intents: HashMap::new(),
             settled: BTreeMap::new(),
             window: Window::new(settings.window, settings.window_keys),
             may_be_taken_for: settings.post_deadline + settings.answer_timeout + settings.late_slack,
         }
+    }
+
+    /// Records before `until` that were not read are gone for good (P5); what the changelog holds of them still counts.
+    pub const fn lost(&mut self, until: NextOffset) {
+        self.lost_until = Some(until);
     }
 
     /// Takes the entries of one changelog record.
@@ -118,6 +126,7 @@ impl Replay {
         open.sort_unstable_by_key(|intent| intent.offset);
         Restored {
             next_offset,
+            lost_until: self.lost_until,
             end: self.end,
             open,
             settled: self.settled.split_off(&Offset(next_offset.0)).into_iter().collect(),

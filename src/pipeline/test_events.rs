@@ -20,15 +20,15 @@ pub(crate) fn event(key: u8, policy: InDoubtPolicy) -> ConversionEvent {
     }
 }
 
-pub(crate) fn record(offset: i64, event: ConversionEvent) -> Box<Record> {
-    Box::new(Record {
+pub(crate) fn record(offset: i64, event: ConversionEvent) -> Record {
+    Record {
         offset: Offset(offset),
         timestamp: None,
         received: UnixMillis(0),
         origin: Origin::Live,
         traceparent: None,
         mapped: Mapped::Event(event),
-    })
+    }
 }
 
 pub(crate) fn pending(key: u8) -> Pending {

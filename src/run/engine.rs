@@ -11,7 +11,7 @@ use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::domain::{Answered, BatchId, BootTime, Epoch, Fate, PartitionId, Record};
+use crate::domain::{Answered, BatchId, BootTime, Epoch, Fate, NextOffset, PartitionId, Record};
 use crate::kafka::Receipt;
 use crate::kafka::consumer::ConsumerRemote;
 use crate::kafka::message::{Assignment, ConsumerEvent, ConsumerFailure};
@@ -70,10 +70,14 @@ struct Holding {
     inbox: VecDeque<Waiting>,
 }
 
-/// Mapped records that the core has no room for yet. The receipt keeps the consumer from reading on meanwhile.
-struct Waiting {
-    records: VecDeque<Record>,
-    _receipt: Receipt,
+/// What the core has not taken yet.
+enum Waiting {
+    /// The receipt keeps the consumer from reading on while there is no room for the records.
+    Records {
+        records: VecDeque<Record>,
+        _receipt: Receipt,
+    },
+    Reached(NextOffset),
 }
 
 impl Drop for Holding {
@@ -266,13 +270,12 @@ impl Engine {
         match taken {
             Some(Yield::Records { partition, epoch, records, receipt }) => {
                 if let Some(holding) = self.holding(partition, epoch) {
-                    holding.inbox.push_back(Waiting { records: records.into(), _receipt: receipt });
+                    holding.inbox.push_back(Waiting::Records { records: records.into(), _receipt: receipt });
                 }
             }
-            // Everything before it has been taken, or waits in the inbox: then the next one will say so again.
             Some(Yield::Reached { partition, epoch, position }) => {
-                if self.holding(partition, epoch).is_some_and(|holding| holding.inbox.is_empty()) {
-                    self.step(Input::Reached { partition, epoch, position });
+                if let Some(holding) = self.holding(partition, epoch) {
+                    holding.inbox.push_back(Waiting::Reached(position));
                 }
             }
             None => {}
@@ -284,24 +287,33 @@ impl Engine {
         self.state.holdings.get_mut(&partition).filter(|holding| holding.epoch == Some(epoch))
     }
 
-    /// Hands records to the core while it has room.
+    /// Hands records to the core while it has room, in order.
     fn take_records(&mut self) {
+        let now = clock::now();
         for (&partition, holding) in &mut self.state.holdings {
             let Some(epoch) = holding.epoch else { continue };
-            let mut taken = 0;
-            while let Some(waiting) = holding.inbox.front_mut() {
-                while taken < RECORDS_AT_A_TIME
-                    && self.core.has_room(partition)
-                    && let Some(record) = waiting.records.pop_front()
-                {
-                    taken += 1;
-                    let input = Input::Record { partition, epoch, record: Box::new(record) };
-                    self.core.step(clock::now(), input, &mut self.state.effects);
+            let mut left = RECORDS_AT_A_TIME;
+            while 0 < left
+                && self.core.has_room(partition)
+                && let Some(waiting) = holding.inbox.front_mut()
+            {
+                let input = match waiting {
+                    Waiting::Reached(position) => Some(Input::Reached { partition, epoch, position: *position }),
+                    Waiting::Records { records, .. } => {
+                        records.pop_front().map(|record| Input::Record { partition, epoch, record: Box::new(record) })
+                    }
+                };
+                let is_empty = match waiting {
+                    Waiting::Reached(_) => true,
+                    Waiting::Records { records, .. } => records.is_empty(),
+                };
+                if is_empty {
+                    holding.inbox.pop_front();
                 }
-                if !waiting.records.is_empty() {
-                    break;
+                if let Some(input) = input {
+                    left -= 1;
+                    self.core.step(now, input, &mut self.state.effects);
                 }
-                holding.inbox.pop_front();
             }
         }
     }

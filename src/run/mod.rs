@@ -60,16 +60,16 @@ pub async fn run(
     stop: UnboundedReceiver<()>,
     progress: watch::Sender<Progress>,
 ) -> Result<End, StartFault> {
-    let (consumer_events, consumer_inbox) = unbounded_channel();
-    let (transaction_events, transaction_inbox) = unbounded_channel();
-    let (restored, restored_inbox) = unbounded_channel();
+    let (group_events, from_group) = unbounded_channel();
+    let (commit_events, from_commits) = unbounded_channel();
+    let (restorations, restored) = unbounded_channel();
     let Parts { kafka, core, readers, clients, scribe, partitions } = parts;
     let process = scribe.process;
-    let restorer = Restorer::new(Arc::clone(&kafka), process, partitions).map_err(StartFault::client)?;
-    let consumer = Consumer::open(&kafka, consumer_events).map_err(StartFault::client)?;
+    let reader = Restorer::new(Arc::clone(&kafka), process, partitions).map_err(StartFault::client)?;
+    let consumer = Consumer::open(&kafka, group_events).map_err(StartFault::client)?;
     let remote = consumer.remote();
-    let transactions = Transactions::open(Arc::clone(&kafka), scribe, remote.clone(), transaction_events)
-        .map_err(StartFault::client)?;
+    let transactions =
+        Transactions::open(Arc::clone(&kafka), scribe, remote.clone(), commit_events).map_err(StartFault::client)?;
     let (seed, _) = process.as_u64_pair();
     let engine = Engine {
         core: Pipeline::new(core.clone(), seed),
@@ -78,15 +78,15 @@ pub async fn run(
         clients,
         readers,
         restoring: Restoring {
-            restorer: Arc::new(restorer),
+            restorer: Arc::new(reader),
             consumer: remote,
             settings: Arc::new(core),
-            done: restored,
+            done: restorations,
         },
         progress,
         state: State::default(),
     };
-    let inputs = Inputs { stop, consumer: consumer_inbox, transactions: transaction_inbox, restored: restored_inbox };
+    let inputs = Inputs { stop, consumer: from_group, transactions: from_commits, restored };
     let (end, engine) = engine.run(inputs).await;
     if end == End::StoppedAtOnce {
         return Ok(end);

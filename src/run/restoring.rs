@@ -42,16 +42,16 @@ impl Restoring {
         let (restorer, consumer) = (Arc::clone(&self.restorer), self.consumer.clone());
         let (settings, done) = (Arc::clone(&self.settings), self.done.clone());
         tokio::spawn(async move {
+            let attempt = Arc::new(Attempt { restorer, consumer, settings, partition, assignment, held });
             let mut wait = FIRST_WAIT;
             loop {
                 let task = {
-                    let (restorer, consumer) = (Arc::clone(&restorer), consumer.clone());
-                    let (settings, held) = (Arc::clone(&settings), Arc::clone(&held));
-                    move || restore(&restorer, &consumer, &settings, partition, assignment, &held)
+                    let attempt = Arc::clone(&attempt);
+                    move || attempt.restore()
                 };
-                let result = spawn_blocking(task).await.expect("a restore does not panic, and nothing cancels it");
-                let result = match result {
-                    Ok(restored) => Ok(Box::new(restored)),
+                let ended = spawn_blocking(task).await.expect("a restore does not panic, and nothing cancels it");
+                let result = match ended {
+                    Ok(state) => Ok(Box::new(state)),
                     Err(RestoreError::Halt(halt)) => Err(halt),
                     Err(RestoreError::Gone) => return,
                     Err(RestoreError::Retry(cause)) => {
@@ -71,28 +71,35 @@ impl Restoring {
     }
 }
 
-fn restore(
-    restorer: &Restorer,
-    consumer: &ConsumerRemote,
-    settings: &Settings,
+/// One try after the other at one partition.
+struct Attempt {
+    restorer: Arc<Restorer>,
+    consumer: ConsumerRemote,
+    settings: Arc<Settings>,
     partition: PartitionId,
     assignment: Assignment,
-    held: &AtomicBool,
-) -> Result<Restored, RestoreError> {
-    let mut replay = Replay::new(settings, NextOffset(0), ChangelogOffset(0));
-    let is_held = || held.load(Ordering::Relaxed);
-    let commit_start = |at, metadata| consumer.commit_start(partition, assignment, at, metadata);
-    restorer.restore(partition, is_held, commit_start, |replayed| match replayed {
-        Replayed::Begin { next_offset, end } => replay = Replay::new(settings, next_offset, end),
-        Replayed::Entries { position, appended, entries } => replay.apply(position, appended, entries),
-    })?;
-    let restored = replay.finish(clock::wall());
-    tracing::info!(
-        %partition,
-        next_offset = %restored.next_offset(),
-        window.keys = restored.window_keys(),
-        open_intents = restored.open_intents(),
-        "a partition is restored"
-    );
-    Ok(restored)
+    held: Arc<AtomicBool>,
+}
+
+impl Attempt {
+    fn restore(&self) -> Result<Restored, RestoreError> {
+        let (partition, assignment) = (self.partition, self.assignment);
+        let mut replay = Replay::new(&self.settings, NextOffset(0), ChangelogOffset(0));
+        let is_held = || self.held.load(Ordering::Relaxed);
+        let commit_start = |at, metadata| self.consumer.commit_start(partition, assignment, at, metadata);
+        self.restorer.restore(partition, is_held, commit_start, |step| match step {
+            Replayed::Begin { next_offset, end } => replay = Replay::new(&self.settings, next_offset, end),
+            Replayed::Lost { until } => replay.lost(until),
+            Replayed::Entries { position, appended, entries } => replay.apply(position, appended, entries),
+        })?;
+        let restored = replay.finish(clock::wall());
+        tracing::info!(
+            %partition,
+            next_offset = %restored.next_offset(),
+            window.keys = restored.window_keys(),
+            open_intents = restored.open_intents(),
+            "a partition is restored"
+        );
+        Ok(restored)
+    }
 }

@@ -4,12 +4,12 @@ use std::fs;
 use std::time::Duration;
 
 use crate::config::{Choice, Config, Feed, Lane, LaneMode, Property, RegistryAuth, SecretSource, Start};
-use crate::config::{Derive as ConfiguredDerive, PrivateAddresses as ConfiguredAddresses};
+use crate::config::{Derive as ConfiguredDerive, OnLost as ConfiguredOnLost, PrivateAddresses as ConfiguredAddresses};
 use crate::domain::{LaneId, Secret};
 use crate::kafka::audit::{AuditFeed, AuditLane, LaneMode as AuditMode};
 use crate::kafka::registry::{CredentialSource, Credentials, RegistrySettings};
 use crate::kafka::settings::{
-    BacklogLimits, Cluster, FeedTopics, KafkaSettings, Retention, Start as FirstStart, Timeouts,
+    BacklogLimits, Cluster, FeedTopics, KafkaSettings, OnLost, Retention, Start as FirstStart, Timeouts,
 };
 use crate::mapping::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
 use crate::pinterest::{BaseUrl, BaseUrlFault, ClientSettings, Mode, TokenSource};
@@ -57,7 +57,11 @@ fn feed_topics(feed: &Feed) -> FeedTopics {
         Start::Latest => FirstStart::Latest,
         Start::At(time) => FirstStart::Time(time),
     };
-    FeedTopics { name: feed.name.clone(), input: feed.topic.clone(), start }
+    let on_lost = match feed.on_lost {
+        ConfiguredOnLost::Halt => OnLost::Halt,
+        ConfiguredOnLost::Continue => OnLost::Continue,
+    };
+    FeedTopics { name: feed.name.clone(), input: feed.topic.clone(), start, on_lost }
 }
 
 pub(super) fn client(config: &Config, lane: &Lane) -> Result<ClientSettings, BaseUrlFault> {

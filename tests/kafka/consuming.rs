@@ -1,11 +1,11 @@
 //! The consumer thread and the group: what is read, by whom, from where, and how partitions change hands.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pinrelay::domain::{NextOffset, PartitionId};
 use pinrelay::kafka::consumer::Leaving;
-use pinrelay::kafka::message::{Assignment, ConsumerEvent};
+use pinrelay::kafka::message::ConsumerEvent;
 use pinrelay::kafka::settings::{BacklogLimits, KafkaSettings};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
@@ -14,6 +14,18 @@ use crate::support::Broker;
 
 fn second(settings: &KafkaSettings) -> KafkaSettings {
     KafkaSettings { identity: format!("{}-b", settings.group_id), ..settings.clone() }
+}
+
+/// A second member takes one of the first one's two partitions; the one that stays.
+async fn hand_one_over(first: &mut Member, settings: &KafkaSettings) -> (Member, PartitionId) {
+    let held = first.start(2).await;
+    let mut other = Member::join(&second(settings));
+    let moving = first.revoked().await;
+    for p in &moving {
+        first.release(*p);
+    }
+    other.start(1).await;
+    (other, *held.iter().find(|p| !moving.contains(p)).unwrap())
 }
 
 #[tokio::test]
@@ -50,13 +62,14 @@ async fn markers_at_the_end_of_the_log_are_reported_as_passed() {
     }
 
     let mut member = Member::join(&settings);
-    member.start_all(1).await;
+    member.start(1).await;
     let mut seen = Vec::new();
     let position = loop {
-        match member.next().await {
-            ConsumerEvent::Messages(batch) => seen.extend(batch.messages.iter().map(|message| message.offset.0)),
-            ConsumerEvent::Reached { position, .. } => break position,
-            other => panic!("{other:?}"),
+        let event = member.next().await;
+        if let ConsumerEvent::Messages(batch) = &event {
+            seen.extend(batch.messages.iter().map(|message| message.offset.0));
+        } else if let ConsumerEvent::Reached { position, .. } = event {
+            break position;
         }
     };
     // Records at 0 and 2, markers at 1 and 3.
@@ -70,7 +83,7 @@ async fn a_revocation_waits_until_the_partitions_are_released_and_serves_metadat
     let settings = settings(broker, "revocation-waits");
     create_topics(broker, &settings, 2).await;
     let mut first = Member::join(&settings);
-    let started: HashMap<PartitionId, Assignment> = first.start_all(2).await.into_iter().collect();
+    first.start(2).await;
 
     let mut other = Member::join(&second(&settings));
     let revoked = first.revoked().await;
@@ -80,7 +93,7 @@ async fn a_revocation_waits_until_the_partitions_are_released_and_serves_metadat
     assert_eq!(metadata, Ok(()), "a last transaction may commit for what is about to go");
     assert!(other.events.try_recv().is_err(), "the partition has not changed hands yet");
 
-    first.remote().released(moving, started[&moving]);
+    first.release(moving);
     assert_eq!(other.assigned().await.0, moving);
     let parts = vec![(moving, epoch_of(moving))];
     let metadata = ask(&first.remote(), move |remote| remote.group_metadata(parts).map(drop)).await;
@@ -96,14 +109,14 @@ async fn two_members_share_the_partitions_and_each_record_is_read_by_one_of_them
     let settings = settings(broker, "two-members");
     create_topics(broker, &settings, PARTITIONS).await;
     let mut first = Member::join(&settings);
-    let mut held: HashMap<PartitionId, Assignment> = first.start_all(4).await.into_iter().collect();
+    first.start(4).await;
     let mut other = Member::join(&second(&settings));
-    for p in first.revoked().await {
-        first.remote().released(p, held.remove(&p).unwrap());
+    let moving = first.revoked().await;
+    for p in &moving {
+        first.release(*p);
     }
-    let taken = other.start_all(2).await;
-    assert_eq!(held.len(), 2);
-    assert!(taken.iter().all(|(p, _)| !held.contains_key(p)));
+    let taken = other.start(2).await;
+    assert_eq!(taken, moving);
 
     for number in 0..PARTITIONS {
         broker.produce("two-members", records(number, 50)).await;
@@ -121,7 +134,7 @@ async fn two_members_share_the_partitions_and_each_record_is_read_by_one_of_them
         }
     }
     for ((number, offset), readers) in &readers {
-        let owner = if held.contains_key(&partition(*number)) { "first" } else { "other" };
+        let owner = if taken.contains(&partition(*number)) { "other" } else { "first" };
         assert_eq!(*readers, [owner], "{number}@{offset}");
     }
     first.close(Leaving::Leave).await;
@@ -134,16 +147,9 @@ async fn a_static_member_that_leaves_hands_its_partitions_over_at_once() {
     let settings = settings(broker, "leaves");
     create_topics(broker, &settings, 2).await;
     let mut first = Member::join(&settings);
-    let mut held: HashMap<PartitionId, Assignment> = first.start_all(2).await.into_iter().collect();
-    let mut other = Member::join(&second(&settings));
-    for p in first.revoked().await {
-        first.remote().released(p, held.remove(&p).unwrap());
-    }
-    other.start_all(1).await;
-    // Nothing waits for a shell that has let go before.
-    held.iter().for_each(|(p, assignment)| first.remote().released(*p, *assignment));
+    let (mut other, staying) = hand_one_over(&mut first, &settings).await;
     first.close(Leaving::Leave).await;
-    assert_eq!(other.assigned().await.0, *held.keys().next().unwrap());
+    assert_eq!(other.assigned().await.0, staying);
     other.close(Leaving::Leave).await;
 }
 
@@ -153,16 +159,11 @@ async fn a_restarted_static_member_gets_its_partitions_back_and_the_other_notice
     let settings = settings(broker, "restarted");
     create_topics(broker, &settings, 2).await;
     let mut first = Member::join(&settings);
-    let mut held: HashMap<PartitionId, Assignment> = first.start_all(2).await.into_iter().collect();
-    let mut other = Member::join(&second(&settings));
-    for p in first.revoked().await {
-        first.remote().released(p, held.remove(&p).unwrap());
-    }
-    other.start_all(1).await;
+    let (mut other, staying) = hand_one_over(&mut first, &settings).await;
     first.close(Leaving::Stay).await;
 
     let mut again = Member::join(&settings);
-    assert_eq!(again.assigned().await.0, *held.keys().next().unwrap());
+    assert_eq!(again.assigned().await.0, staying);
     assert!(other.events.try_recv().is_err(), "the other was disturbed");
     again.close(Leaving::Leave).await;
     other.close(Leaving::Leave).await;
@@ -174,13 +175,12 @@ async fn a_pause_ends_with_the_assignment_in_which_it_was_made() {
     let settings = settings(broker, "pause-ends");
     create_topics(broker, &settings, 2).await;
     let mut first = Member::join(&settings);
-    let held: HashMap<PartitionId, Assignment> = first.start_all(2).await.into_iter().collect();
-    held.iter().for_each(|(p, assignment)| first.remote().pause(*p, *assignment));
+    first.start(2).await;
+    first.given.iter().for_each(|(p, assignment)| first.remote().pause(*p, *assignment));
     let mut other = Member::join(&second(&settings));
     let moving = first.revoked().await[0];
-    first.remote().released(moving, held[&moving]);
-    let (p, assignment) = other.assigned().await;
-    other.remote().released(p, assignment);
+    first.release(moving);
+    other.assigned().await;
     other.close(Leaving::Leave).await;
 
     broker.produce("pause-ends", records(moving.number, 3)).await;
@@ -202,7 +202,7 @@ async fn a_partition_stops_when_too_much_of_it_is_under_way_and_goes_on_when_it_
     broker.produce("backlog", records(0, RECORDS)).await;
 
     let mut member = Member::join(&settings);
-    member.start_all(1).await;
+    member.start(1).await;
     let mut under_way = Vec::new();
     let mut offsets = Vec::new();
     while offsets.len() <= 100 {
@@ -254,11 +254,11 @@ async fn a_member_that_was_not_polled_for_too_long_says_that_it_has_lost_its_mem
     settings.timeouts.max_poll = Duration::from_secs(6);
     create_topics(broker, &settings, 2).await;
     let mut first = Member::join(&settings);
-    let held: HashMap<PartitionId, Assignment> = first.start_all(2).await.into_iter().collect();
+    let held = first.start(2).await;
     let other = Member::join(&second(&settings));
     // The callback waits and nobody answers it: the thread does not poll.
     let moving = first.revoked().await[0];
-    let staying = *held.keys().find(|p| **p != moving).unwrap();
+    let staying = *held.iter().find(|p| **p != moving).unwrap();
     let refusal = loop {
         let parts = vec![(staying, epoch_of(staying))];
         match ask(&first.remote(), move |remote| remote.group_metadata(parts).map(drop)).await {
@@ -267,7 +267,6 @@ async fn a_member_that_was_not_polled_for_too_long_says_that_it_has_lost_its_mem
         }
     };
     insta::assert_snapshot!(refusal, @"the group does not know this member any more");
-    first.remote().released(moving, held[&moving]);
     first.close(Leaving::Stay).await;
     other.close(Leaving::Leave).await;
 }

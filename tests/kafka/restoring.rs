@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use pinrelay::domain::{ChangelogEntry, ChangelogOffset, Fate, NextOffset, UnixMillis};
 use pinrelay::kafka::changelog;
-use pinrelay::kafka::consumer::{ConsumerRemote, Leaving};
-use pinrelay::kafka::message::Assignment;
+use pinrelay::kafka::consumer::Leaving;
 use pinrelay::kafka::restore::{Began, Replayed, RestoreError, RestoredPartition, Restorer};
 use pinrelay::kafka::settings::{KafkaSettings, Start};
 use pinrelay::kafka::transactions::TransactionEvent;
@@ -24,16 +23,13 @@ struct Told {
     appended: Vec<UnixMillis>,
 }
 
-async fn restore(
-    settings: &KafkaSettings,
-    remote: ConsumerRemote,
-    assignment: Assignment,
-) -> (Result<RestoredPartition, RestoreError>, Told) {
+async fn restore(settings: &KafkaSettings, member: &Member) -> (Result<RestoredPartition, RestoreError>, Told) {
     let settings = Arc::new(settings.clone());
+    let (remote, assignment) = (member.remote(), member.given[&partition(0)]);
     tokio::task::spawn_blocking(move || {
-        let restorer = Restorer::new(settings, PROCESS, vec![1]).unwrap();
+        let source = Restorer::new(settings, PROCESS, vec![1]).unwrap();
         let mut told = Told::default();
-        let restored = restorer.restore(
+        let restored = source.restore(
             partition(0),
             || true,
             |at, metadata| remote.commit_start(partition(0), assignment, at, metadata),
@@ -67,7 +63,7 @@ async fn a_restore_reads_back_what_was_committed_and_ends_behind_aborted_entries
     create_topics(broker, &settings, 1).await;
     broker.produce("reads-back", records(0, 5)).await;
     let mut member = Member::join(&settings);
-    let (_, assignment) = member.start_all(1).await[0];
+    member.start(1).await;
     let mut writer = Writer::open(&settings, member.remote()).await;
     let event = writer.commit(transaction(1, vec![part(0, 3)])).await;
     assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
@@ -75,7 +71,7 @@ async fn a_restore_reads_back_what_was_committed_and_ends_behind_aborted_entries
     let aborted = open_transaction(broker, "reads-back-aborted", &topic, b"not an entry");
     aborted.abort_transaction(PATIENCE).unwrap();
 
-    let (restored, told) = restore(&settings, member.remote(), assignment).await;
+    let (restored, told) = restore(&settings, &member).await;
     assert_eq!(restored, Ok(RestoredPartition { next_offset: NextOffset(3), began: Began::Before }));
     assert_eq!(told.begun, [(NextOffset(3), ChangelogOffset(1))]);
     assert_eq!(told.entries, [0, 1, 2].map(|offset| (ChangelogOffset(0), outcome(offset))));
@@ -91,7 +87,7 @@ async fn a_restore_waits_for_a_transaction_that_is_open_in_the_changelog() {
     create_topics(broker, &settings, 1).await;
     broker.produce("waits-for-open", records(0, 5)).await;
     let mut member = Member::join(&settings);
-    let (_, assignment) = member.start_all(1).await[0];
+    member.start(1).await;
     let mut writer = Writer::open(&settings, member.remote()).await;
     let event = writer.commit(transaction(1, vec![part(0, 3)])).await;
     assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
@@ -99,8 +95,7 @@ async fn a_restore_waits_for_a_transaction_that_is_open_in_the_changelog() {
     let packed = changelog::encode(&[outcome(3)], 1_000).remove(0);
     let open = open_transaction(broker, "waits-for-open-other", &topic, &packed);
 
-    let restored = restore(&settings, member.remote(), assignment);
-    tokio::pin!(restored);
+    let mut restored = Box::pin(restore(&settings, &member));
     // The reader sees what is committed before, and must not take that for the end.
     let read = broker.read_until(&topic, PATIENCE, |messages| messages.len() == 1);
     tokio::select! {
@@ -130,13 +125,13 @@ async fn a_first_start_is_resolved_to_a_number_and_committed() {
         create_topics(broker, &settings, 1).await;
         broker.produce(name, records(0, 5)).await;
         let mut member = Member::join(&settings);
-        let (_, assignment) = member.assigned().await;
-        let (restored, told) = restore(&settings, member.remote(), assignment).await;
+        member.assigned().await;
+        let (restored, told) = restore(&settings, &member).await;
         let next_offset = NextOffset(expected);
         assert_eq!(restored, Ok(RestoredPartition { next_offset, began: Began::Now }), "{name}");
         assert_eq!(told.begun, [(next_offset, ChangelogOffset(0))]);
         broker.produce(name, records(0, 5)).await;
-        let (restored, _) = restore(&settings, member.remote(), assignment).await;
+        let (restored, _) = restore(&settings, &member).await;
         assert_eq!(restored, Ok(RestoredPartition { next_offset, began: Began::Before }), "{name}, again");
         member.close(Leaving::Leave).await;
     }

@@ -1,5 +1,6 @@
 //! One feed on the shared broker, its members, and plain values for transactions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use pinrelay::domain::{
     TransactionPart, UnixMillis,
 };
 use pinrelay::kafka::audit::{AuditEncoder, AuditFeed, AuditFraming, AuditLane, AuditSettings, LaneMode};
-use pinrelay::kafka::consumer::{Consumer, ConsumerRemote};
+use pinrelay::kafka::consumer::{Consumer, ConsumerRemote, Leaving};
 use pinrelay::kafka::message::{Assignment, ConsumerEvent};
 use pinrelay::kafka::settings::{BacklogLimits, FeedTopics, KafkaSettings, Retention, Start, Timeouts};
 use pinrelay::kafka::topics::{self, NewTopics};
@@ -46,6 +47,7 @@ pub(crate) fn settings(broker: &Broker, name: &str) -> KafkaSettings {
             window: Duration::from_hours(48),
             margin: Duration::from_mins(2),
         },
+        cluster: pinrelay::kafka::settings::Cluster::Kafka,
     }
 }
 
@@ -63,13 +65,15 @@ pub(crate) fn records(partition: i32, count: usize) -> Vec<Input> {
 pub(crate) struct Member {
     pub(crate) consumer: Consumer,
     pub(crate) events: UnboundedReceiver<ConsumerEvent>,
+    /// What the group has given; partitions that have gone since are not taken out.
+    pub(crate) given: BTreeMap<PartitionId, Assignment>,
 }
 
 impl Member {
     pub(crate) fn join(settings: &KafkaSettings) -> Self {
         let (sender, events) = unbounded_channel();
         let consumer = Consumer::open(&Arc::new(settings.clone()), sender).unwrap();
-        Self { consumer, events }
+        Self { consumer, events, given: BTreeMap::new() }
     }
 
     pub(crate) fn remote(&self) -> ConsumerRemote {
@@ -78,42 +82,49 @@ impl Member {
 
     pub(crate) async fn next(&mut self) -> ConsumerEvent {
         let event = timeout(PATIENCE, self.events.recv()).await.expect("an event in time").expect("a living consumer");
-        match event {
-            ConsumerEvent::Failed(failure) => panic!("{failure}"),
-            event => event,
-        }
+        assert!(!matches!(event, ConsumerEvent::Failed(_)), "{event:?}");
+        event
     }
 
     pub(crate) async fn assigned(&mut self) -> (PartitionId, Assignment) {
-        match self.next().await {
-            ConsumerEvent::Assigned { partition, assignment } => (partition, assignment),
-            other => panic!("an assignment was due, not {other:?}"),
-        }
+        let event = self.next().await;
+        let ConsumerEvent::Assigned { partition, assignment } = event else {
+            panic!("an assignment was due, not {event:?}")
+        };
+        self.given.insert(partition, assignment);
+        (partition, assignment)
     }
 
-    /// Takes what the group gives, `count` partitions, and starts them at their beginnings, partition n in epoch n + 1.
-    pub(crate) async fn start_all(&mut self, count: usize) -> Vec<(PartitionId, Assignment)> {
+    /// Takes `count` partitions and starts them at their beginnings, each in the epoch of its number.
+    pub(crate) async fn start(&mut self, count: usize) -> Vec<PartitionId> {
         let mut started = Vec::new();
         while started.len() < count {
             let (partition, assignment) = self.assigned().await;
             self.remote().start(partition, assignment, epoch_of(partition), NextOffset(0));
-            started.push((partition, assignment));
+            started.push(partition);
         }
-        started.sort_by_key(|(partition, _)| *partition);
+        started.sort();
         started
     }
 
+    pub(crate) fn release(&self, partition: PartitionId) {
+        self.remote().released(partition, self.given[&partition]);
+    }
+
+    /// What the next revocation takes; messages before it are passed over.
     pub(crate) async fn revoked(&mut self) -> Vec<PartitionId> {
         loop {
-            match self.next().await {
-                ConsumerEvent::Revoked(partitions) => return partitions,
-                ConsumerEvent::Messages(_) | ConsumerEvent::Reached { .. } => {}
-                other => panic!("a revocation was due, not {other:?}"),
+            let event = self.next().await;
+            assert!(!matches!(event, ConsumerEvent::Assigned { .. } | ConsumerEvent::Lost(_)), "{event:?}");
+            if let ConsumerEvent::Revoked(partitions) = event {
+                return partitions;
             }
         }
     }
 
-    pub(crate) async fn close(self, leaving: pinrelay::kafka::consumer::Leaving) {
+    /// Lets go of everything and closes.
+    pub(crate) async fn close(self, leaving: Leaving) {
+        self.given.keys().for_each(|partition| self.release(*partition));
         tokio::task::spawn_blocking(move || self.consumer.close(leaving)).await.unwrap();
     }
 }

@@ -4,6 +4,7 @@ use pinrelay::domain::{ChangelogOffset, Epoch, Fate, NextOffset, TransactionId, 
 use pinrelay::kafka::changelog;
 use pinrelay::kafka::consumer::Leaving;
 use pinrelay::kafka::metadata::{CommitMetadata, Parsed, Stamp};
+use pinrelay::kafka::resolve::{self, Found};
 use pinrelay::kafka::settings::KafkaSettings;
 use pinrelay::kafka::transactions::{TransactionEvent, TransactionFailure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -19,7 +20,7 @@ use crate::support::Broker;
 async fn rig(broker: &Broker, settings: &KafkaSettings) -> (Member, Writer) {
     create_topics(broker, settings, 2).await;
     let mut member = Member::join(settings);
-    member.start_all(2).await;
+    member.start(2).await;
     let writer = Writer::open(settings, member.remote()).await;
     (member, writer)
 }
@@ -35,9 +36,11 @@ async fn committed(broker: &Broker, settings: &KafkaSettings, number: i32) -> Op
         list.add_partition(&topic, number);
         let list = reader.committed_offsets(list, PATIENCE).unwrap();
         let element = list.find_partition(&topic, number).unwrap();
-        match element.offset() {
-            Offset::Offset(offset) => Some((NextOffset(offset), CommitMetadata::parse(element.metadata()))),
-            _ => None,
+        if let Offset::Offset(offset) = element.offset() {
+            Some((NextOffset(offset), CommitMetadata::parse(element.metadata())))
+        } else {
+            assert_eq!(element.offset(), Offset::Invalid);
+            None
         }
     })
     .await
@@ -174,6 +177,39 @@ async fn a_row_that_no_record_can_hold_is_named_and_its_transaction_comes_back()
     let event = writer.next().await;
     assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Aborted(_), .. }), "{event:?}");
     assert_eq!(broker.read_all(&settings.audit_topic).await.len(), 0);
+    writer.close().await;
+    member.close(Leaving::Leave).await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_transaction_is_told_by_its_stamp_at_a_partition_that_is_held_before_and_after() {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, "stamped");
+    let (member, mut writer) = rig(broker, &settings).await;
+    let parts = vec![part(0, 3), part(1, 2)];
+    for transaction in [transaction(1, parts.clone()), transaction(2, vec![part(0, 4)])] {
+        let event = writer.commit(transaction).await;
+        assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+    }
+    let (zero, one) = (partition(0), partition(1));
+    // What is held at each question, and what is found of transactions 1 and 2.
+    for (id, held, found) in [
+        (2, vec![vec![zero, one]; 2], Found::Committed),
+        (3, vec![vec![zero, one]; 2], Found::NotCommitted),
+        (1, vec![vec![one]; 2], Found::Committed),
+        // Another owner has written its stamp over ours while we looked: the next partition tells.
+        (1, vec![vec![zero, one], vec![one], vec![one], vec![one]], Found::Committed),
+        (1, vec![vec![]], Found::NotCommitted),
+    ] {
+        let (settings, parts) = (settings.clone(), parts.clone());
+        let stamp = Stamp { process: PROCESS, transaction: TransactionId(id) };
+        let told = tokio::task::spawn_blocking(move || {
+            let mut held = held.into_iter();
+            let told = resolve::resolve(&settings, &parts, stamp, |_| held.next()).unwrap();
+            (told, held.len())
+        });
+        assert_eq!(told.await.unwrap(), (found, 0), "transaction {id}");
+    }
     writer.close().await;
     member.close(Leaving::Leave).await;
 }

@@ -1,5 +1,6 @@
 //! What the demo plays on: a broker, topics, a sandbox, and a configuration that names them.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -133,10 +134,12 @@ fn configure(folder: &Path, bootstrap: &str, base_url: &str) -> Result<Config, F
         let name = feed.name();
         fs::write(folder.join(format!("{name}.avsc")), feed.schema())
             .map_err(|error| failed("a schema file", error))?;
-        feeds += &format!(
+        writeln!(
+            feeds,
             "  - {{ name: {name}, topic: pinrelay-demo-{run}.{name}, schema: {name}.avsc, framing: single_object, \
-             lane: main, start: earliest, phone_region: US }}\n"
-        );
+             lane: main, start: earliest, phone_region: US }}"
+        )
+        .expect("a string takes everything");
     }
     let text = format!(
         "kafka:\n  bootstrap: {bootstrap:?}\n  group_id: pinrelay-demo-{run}\n  instance_id: demo\n\

@@ -1,0 +1,58 @@
+//! How a partition leaves.
+
+use super::*;
+
+#[test]
+fn a_revoked_partition_withdraws_what_was_not_posted_and_leaves_when_that_is_committed() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Hold);
+    let batch = desk.commit_and_post();
+    desk.answer(&batch, not_taken(NotTaken::Throttled));
+    desk.step(Input::Revoked(vec![P0]));
+    assert_eq!(desk.releases(), 0);
+    assert_eq!(desk.commit(), [ChangelogEntry::Withdrawn { offset: Offset(0) }]);
+    assert_eq!(desk.releases(), 1);
+    assert!(desk.core.is_empty() && desk.rows.is_empty());
+}
+
+#[test]
+fn an_intent_that_is_committed_is_withdrawn_although_its_batch_waits_for_others() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Hold);
+    let batch = desk.commit_and_post();
+    let retry_after = Some(Duration::from_secs(1));
+    desk.answer(&batch, Answer::NotTaken { cause: NotTaken::Throttled, retry_after });
+    desk.read(1, 2, Hold);
+    desk.pass(Duration::from_secs(1));
+    // The batch holds both; its transaction writes the intent of the second alone.
+    let transaction = desk.transaction();
+    assert_eq!(transaction.parts[0].entries, [intent(1, 2, Hold)]);
+    desk.step(Input::Revoked(vec![P0]));
+    desk.step(Input::Ended { transaction: transaction.id, fate: Fate::Aborted(transaction) });
+    assert_eq!(desk.commit(), [ChangelogEntry::Withdrawn { offset: Offset(0) }]);
+    assert_eq!(desk.releases(), 1);
+}
+
+#[test]
+fn a_revoked_partition_waits_for_its_answers_but_not_past_the_deadline() {
+    for (wait, released) in [(14, 0), (15, 1)] {
+        let mut desk = Desk::new();
+        desk.read(0, 1, Hold);
+        desk.commit_and_post();
+        desk.step(Input::Revoked(vec![P0]));
+        desk.pass(Duration::from_secs(wait));
+        assert_eq!(desk.releases(), released, "after {wait} s");
+    }
+}
+
+#[test]
+fn an_answer_that_comes_while_the_partition_leaves_is_written_before_it_goes() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Hold);
+    let batch = desk.commit_and_post();
+    desk.step(Input::Revoked(vec![P0]));
+    desk.process_all(&batch);
+    desk.commit();
+    assert_eq!(desk.outcomes(), [(0, Reason::Processed, Redelivery::Impossible)]);
+    assert_eq!(desk.releases(), 1);
+}

@@ -1,0 +1,164 @@
+//! Stories of the core, step by step. What crashes, moves and lies is in `tests/simulation`.
+
+mod leaving;
+mod posting;
+mod restoring;
+
+use std::time::Duration;
+
+use super::test_events::{event, record};
+use super::{Batch, Effect, Input, LaneSettings, Pipeline, Replay, Rules, Settings};
+use crate::domain::{
+    Answer, Answered, Attempt, BootTime, ChangelogEntry, ChangelogOffset, DuplicateOf, Epoch, EventKey, Fate, FeedId,
+    ForeignText, InDoubtPolicy, KeyState, Mapped, NextOffset, NotTaken, Now, Offset, Outcome, PartitionId, Reason,
+    Redelivery, Settlement, Transaction, UnixMillis, Verdict, WholeRefusal, Written,
+};
+
+use InDoubtPolicy::{Hold, Resend};
+
+const P0: PartitionId = PartitionId { feed: FeedId(0), number: 0 };
+
+/// A core, a clock, and what it has asked for.
+struct Desk {
+    core: Pipeline,
+    now: Now,
+    effects: Vec<Effect>,
+    changelog: i64,
+    rows: Vec<Settlement>,
+    committed: Option<NextOffset>,
+}
+
+fn settings() -> Settings {
+    Settings {
+        window: Duration::from_hours(48),
+        window_keys: 1000,
+        span: 100,
+        drain_deadline: Duration::from_secs(15),
+        post_deadline: Duration::from_secs(30),
+        answer_timeout: Duration::from_secs(10),
+        late_slack: Duration::from_mins(1),
+        tick_min: Duration::from_millis(20),
+        tick_max: Duration::from_millis(100),
+        lanes: vec![LaneSettings {
+            batch_events: 10,
+            batch_bytes: 1 << 20,
+            concurrency: 1,
+            linger: Duration::from_millis(1),
+            backoff_min: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(30),
+        }],
+        rules: Rules::default(),
+    }
+}
+
+impl Desk {
+    /// Owns partition 0, restored from `entries`, reading from offset 0.
+    fn restored(entries: &[ChangelogEntry]) -> Self {
+        Self::restored_without(None, entries)
+    }
+
+    /// The same, where the input partition begins at `lost_until` only.
+    fn restored_without(lost_until: Option<NextOffset>, entries: &[ChangelogEntry]) -> Self {
+        let core = Pipeline::new(settings(), 1);
+        let now = Now { boot: BootTime(1_000_000), wall: UnixMillis(1_000_000) };
+        let mut desk = Self { core, now, effects: Vec::new(), changelog: 100, rows: Vec::new(), committed: None };
+        desk.step(Input::Assigned(P0));
+        let Some(Effect::Restore { partition, epoch }) = desk.effects.pop() else { panic!("no restore") };
+        let mut replay = Replay::new(&settings(), NextOffset(0), ChangelogOffset(0));
+        if let Some(until) = lost_until {
+            replay.lost(until);
+        }
+        replay.apply(ChangelogOffset(7), UnixMillis(900_000), entries);
+        let restored = Box::new(replay.finish(desk.now.wall));
+        desk.step(Input::Restored { partition, epoch, restored });
+        desk
+    }
+
+    fn new() -> Self {
+        Self::restored(&[])
+    }
+
+    fn step(&mut self, input: Input) {
+        self.core.step(self.now, input, &mut self.effects);
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        self.now = Now { boot: self.now.boot.after(duration), wall: self.now.wall.after(duration) };
+        self.step(Input::Woke);
+    }
+
+    fn read(&mut self, offset: i64, key: u8, policy: InDoubtPolicy) {
+        let mut event = event(key, policy);
+        event.event_time = crate::domain::UnixSeconds(self.now.wall.0 / 1000);
+        self.step(Input::Record { partition: P0, epoch: Epoch(1), record: Box::new(record(offset, event)) });
+    }
+
+    /// The transaction that was begun, taken off the desk; waits for the tick.
+    fn transaction(&mut self) -> Transaction {
+        self.pass(Duration::from_millis(100));
+        let position = self.effects.iter().position(|effect| matches!(effect, Effect::Commit(_)));
+        let effect = self.effects.remove(position.expect("a transaction begins"));
+        let Effect::Commit(transaction) = effect else { panic!("{effect:?}") };
+        transaction
+    }
+
+    /// Commits the next transaction; gives back its entries.
+    fn commit(&mut self) -> Vec<ChangelogEntry> {
+        let transaction = self.transaction();
+        let id = transaction.id;
+        let mut entries = Vec::new();
+        for part in transaction.parts {
+            self.committed = Some(part.next_offset);
+            self.rows.extend(part.rows);
+            entries.extend(part.entries);
+        }
+        let first = ChangelogOffset(self.changelog);
+        self.changelog += 2;
+        let written = Written { partition: P0, first, end: ChangelogOffset(self.changelog) };
+        self.step(Input::Ended { transaction: id, fate: Fate::Committed(vec![written]) });
+        entries
+    }
+
+    fn posted(&mut self) -> Option<Batch> {
+        let position = self.effects.iter().position(|effect| matches!(effect, Effect::Post(_)))?;
+        let effect = self.effects.remove(position);
+        let Effect::Post(batch) = effect else { panic!("{effect:?}") };
+        Some(batch)
+    }
+
+    /// Commits the intents that wait, and takes the post that follows.
+    fn commit_and_post(&mut self) -> Batch {
+        self.commit();
+        self.posted().expect("a committed batch is posted")
+    }
+
+    fn answer(&mut self, batch: &Batch, answer: Answer) {
+        let attempt = Attempt { at: self.now.wall, status: None, code: None, message: None };
+        self.step(Input::Posted { batch: batch.id, answered: Answered { answer, attempt } });
+    }
+
+    fn process_all(&mut self, batch: &Batch) {
+        let verdicts = batch.bodies.iter().map(|_| Verdict::Processed { warning: None }).collect();
+        self.answer(batch, Answer::Verdicts(verdicts));
+    }
+
+    fn outcomes(&self) -> Vec<(i64, Reason, Redelivery)> {
+        self.rows.iter().map(|row| (row.offset.0, row.outcome.reason, row.redelivery)).collect()
+    }
+
+    fn releases(&self) -> usize {
+        self.effects.iter().filter(|effect| matches!(effect, Effect::Release { .. })).count()
+    }
+}
+
+fn failed() -> Answer {
+    Answer::Verdicts(vec![Verdict::Failed { message: ForeignText::new("no") }])
+}
+
+fn not_taken(cause: NotTaken) -> Answer {
+    Answer::NotTaken { cause, retry_after: None }
+}
+
+fn intent(offset: i64, key: u8, policy: InDoubtPolicy) -> ChangelogEntry {
+    ChangelogEntry::Intent { offset: Offset(offset), key: EventKey([key; 16]), policy }
+}

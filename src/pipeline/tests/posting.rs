@@ -1,0 +1,239 @@
+//! Claims, posts, answers, transactions.
+
+use super::*;
+
+#[test]
+fn an_event_is_posted_after_its_intent_is_committed_and_committed_after_its_verdict() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    let transaction = desk.transaction();
+    assert!(desk.posted().is_none(), "the intent is not committed yet");
+    assert_eq!(transaction.parts[0].entries, [intent(0, 1, Resend)]);
+    assert_eq!(transaction.parts[0].next_offset, NextOffset(0));
+    let written = Written { partition: P0, first: ChangelogOffset(5), end: ChangelogOffset(6) };
+    desk.step(Input::Ended { transaction: transaction.id, fate: Fate::Committed(vec![written]) });
+    let batch = desk.posted().expect("now it may be posted");
+    desk.process_all(&batch);
+    let transaction = desk.transaction();
+    let part = &transaction.parts[0];
+    assert_eq!(part.rows[0].outcome.reason, Reason::Processed);
+    assert_eq!(part.next_offset, NextOffset(1));
+    assert_eq!(part.ledger_from.resolve(Some(ChangelogOffset(6))), None, "nothing is open");
+    assert_eq!(
+        part.window_from.resolve(Some(ChangelogOffset(6))),
+        Some(ChangelogOffset(5)),
+        "the key is in the intent"
+    );
+}
+
+#[test]
+fn duplicates_in_flight_wait_and_duplicates_after_delivery_do_not() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    desk.read(1, 1, Resend);
+    let batch = desk.commit_and_post();
+    assert_eq!(batch.bodies.len(), 1);
+    desk.process_all(&batch);
+    desk.read(2, 1, Resend);
+    desk.commit();
+    assert_eq!(
+        desk.outcomes(),
+        [
+            (0, Reason::Processed, Redelivery::Impossible),
+            (1, Reason::DuplicateOfDelivered, Redelivery::Impossible),
+            (2, Reason::DuplicateOfDelivered, Redelivery::Impossible),
+        ]
+    );
+    let of = Some(DuplicateOf { offset: Offset(0), state: KeyState::Delivered });
+    assert!(desk.rows[1..].iter().all(|row| row.outcome.duplicate_of == of));
+    assert_eq!(desk.committed, Some(NextOffset(3)));
+}
+
+#[test]
+fn when_the_holder_is_refused_the_next_one_takes_the_claim() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    desk.read(1, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.answer(&batch, failed());
+    let batch = desk.commit_and_post();
+    desk.process_all(&batch);
+    desk.commit();
+    let reasons: Vec<_> = desk.rows.iter().map(|row| row.outcome.reason).collect();
+    assert_eq!(reasons, [Reason::RefusedByPinterest, Reason::Processed]);
+}
+
+#[test]
+fn a_lost_answer_under_resend_is_posted_again_and_marked() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.answer(&batch, Answer::Ambiguous);
+    assert!(desk.posted().is_none(), "it waits before it probes");
+    desk.pass(Duration::from_secs(2));
+    let again = desk.posted().expect("its intent is fresh enough");
+    desk.process_all(&again);
+    desk.commit();
+    assert_eq!(desk.outcomes(), [(0, Reason::Processed, Redelivery::Possible)]);
+    assert_eq!(desk.rows[0].attempts.len(), 2);
+}
+
+#[test]
+fn a_lost_answer_under_hold_ends_in_doubt_and_so_do_its_duplicates() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Hold);
+    let batch = desk.commit_and_post();
+    desk.answer(&batch, Answer::Ambiguous);
+    desk.read(1, 1, Resend);
+    desk.commit();
+    assert_eq!(
+        desk.outcomes(),
+        [(0, Reason::AnswerLost, Redelivery::Impossible), (1, Reason::DuplicateOfInDoubt, Redelivery::Impossible),]
+    );
+}
+
+#[test]
+fn a_refusal_after_a_lost_answer_leaves_the_record_in_doubt() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.answer(&batch, Answer::Ambiguous);
+    desk.pass(Duration::from_secs(2));
+    let again = desk.posted().expect("a probe");
+    desk.answer(&again, failed());
+    desk.commit();
+    assert_eq!(desk.outcomes(), [(0, Reason::RefusedAfterDoubt, Redelivery::Possible)]);
+}
+
+#[test]
+fn a_doubtful_event_older_than_an_hour_is_not_posted_again() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.pass(Duration::from_mins(61));
+    desk.answer(&batch, Answer::Ambiguous);
+    desk.pass(Duration::from_secs(2));
+    desk.commit();
+    assert!(desk.posted().is_none());
+    assert_eq!(desk.outcomes(), [(0, Reason::TooLateToRepeat, Redelivery::Impossible)]);
+}
+
+#[test]
+fn a_lane_in_doubt_sends_one_event_at_a_time_until_a_verdict_comes() {
+    let mut desk = Desk::new();
+    for offset in 0..3 {
+        desk.read(offset, u8::try_from(offset).unwrap(), Resend);
+    }
+    let first = desk.commit_and_post();
+    desk.answer(&first, Answer::Ambiguous);
+    for _ in 0..2 {
+        desk.pass(Duration::from_mins(1));
+        let probe = match desk.posted() {
+            Some(probe) => probe,
+            None => desk.commit_and_post(),
+        };
+        assert_eq!(probe.bodies.len(), 1);
+        desk.answer(&probe, Answer::Ambiguous);
+    }
+    desk.pass(Duration::from_mins(1));
+    let probe = desk.commit_and_post();
+    assert_eq!(probe.bodies.len(), 1);
+    desk.process_all(&probe);
+    let rest = desk.commit_and_post();
+    assert_eq!(rest.bodies.len(), 2, "the lane is open again");
+}
+
+#[test]
+fn a_throttled_batch_goes_again_unmarked_when_pinterest_said() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Hold);
+    let batch = desk.commit_and_post();
+    let retry_after = Some(Duration::from_secs(7));
+    desk.answer(&batch, Answer::NotTaken { cause: NotTaken::Throttled, retry_after });
+    desk.pass(Duration::from_millis(6_999));
+    assert!(desk.posted().is_none());
+    desk.pass(Duration::from_millis(1));
+    let again = desk.posted().expect("the waiting time is over");
+    desk.process_all(&again);
+    desk.commit();
+    assert_eq!(desk.outcomes(), [(0, Reason::Processed, Redelivery::Impossible)]);
+}
+
+#[test]
+fn an_intent_older_than_the_post_deadline_is_written_again_before_the_post() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Hold);
+    let batch = desk.commit_and_post();
+    let retry_after = Some(Duration::from_mins(5));
+    desk.answer(&batch, Answer::NotTaken { cause: NotTaken::Throttled, retry_after });
+    desk.pass(Duration::from_mins(5));
+    assert!(desk.posted().is_none());
+    assert_eq!(desk.commit(), [intent(0, 1, Hold)]);
+    assert!(desk.posted().is_some());
+}
+
+#[test]
+fn a_refused_body_is_halved_until_the_culprit_is_alone() {
+    let mut desk = Desk::new();
+    desk.read(0, 0, Resend);
+    let blocker = desk.commit_and_post();
+    for (offset, key) in (1..).zip(1..5_u8) {
+        desk.read(offset, key, Resend);
+    }
+    desk.process_all(&blocker);
+    // Four events in a batch; the first one breaks every body that it is in.
+    let mut batch = desk.commit_and_post();
+    let mut sizes = Vec::new();
+    loop {
+        sizes.push(batch.bodies.len());
+        // The culprit goes before the others, so it is in each first half.
+        if sizes == [4] || sizes == [4, 2] || sizes == [4, 2, 1] {
+            desk.answer(&batch, Answer::WholeRefused { why: WholeRefusal::Invalid, message: ForeignText::new("bad") });
+        } else {
+            desk.process_all(&batch);
+        }
+        match desk.posted() {
+            Some(next) => batch = next,
+            None => break,
+        }
+    }
+    assert_eq!(sizes, [4, 2, 1, 1, 2]);
+    desk.commit();
+    let reasons: Vec<_> = desk.rows.iter().map(|row| (row.offset.0, row.outcome.reason)).collect();
+    assert_eq!(
+        reasons,
+        [
+            (0, Reason::Processed),
+            (1, Reason::InvalidRequest),
+            (2, Reason::Processed),
+            (3, Reason::Processed),
+            (4, Reason::Processed)
+        ]
+    );
+}
+
+#[test]
+fn outcomes_of_an_aborted_transaction_go_into_the_next_one_and_nothing_is_posted_again() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.process_all(&batch);
+    let transaction = desk.transaction();
+    desk.step(Input::Ended { transaction: transaction.id, fate: Fate::Aborted(transaction) });
+    desk.commit();
+    assert!(desk.posted().is_none());
+    assert_eq!(desk.outcomes(), [(0, Reason::Processed, Redelivery::Impossible)]);
+}
+
+#[test]
+fn nothing_begins_while_the_end_of_a_transaction_is_unknown() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    let transaction = desk.transaction();
+    desk.step(Input::Unknown(transaction.id));
+    assert!(matches!(desk.effects[..], [Effect::Resolve(id)] if id == transaction.id));
+    desk.read(1, 2, Resend);
+    desk.pass(Duration::from_mins(1));
+    assert_eq!(desk.effects.len(), 1);
+    assert_eq!(desk.core.next_wakeup(), None);
+}

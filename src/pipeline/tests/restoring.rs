@@ -1,0 +1,119 @@
+//! What a new owner does with what it restores.
+
+use super::*;
+
+#[test]
+fn a_restored_intent_under_hold_ends_in_doubt_when_its_record_is_read() {
+    let mut desk = Desk::restored(&[intent(1, 9, Hold)]);
+    desk.read(0, 9, Resend);
+    assert!(desk.effects.is_empty(), "its key is claimed");
+    desk.read(1, 9, Hold);
+    desk.commit();
+    assert_eq!(
+        desk.outcomes(),
+        [(1, Reason::OwnerLost, Redelivery::Impossible), (0, Reason::DuplicateOfInDoubt, Redelivery::Impossible),]
+    );
+}
+
+#[test]
+fn a_restored_intent_under_resend_is_posted_again_and_marked() {
+    let mut desk = Desk::restored(&[intent(0, 9, Resend)]);
+    desk.read(0, 9, Resend);
+    assert_eq!(desk.commit(), [intent(0, 9, Resend)], "the old intent is too old to post by");
+    let batch = desk.posted().expect("it goes again");
+    desk.process_all(&batch);
+    desk.commit();
+    assert_eq!(desk.outcomes(), [(0, Reason::Processed, Redelivery::Possible)]);
+}
+
+#[test]
+fn a_restored_intent_counts_whatever_has_become_of_its_record() {
+    let unmapped = Mapped::Settled { outcome: Outcome::new(Reason::NoIdentity), facts: None };
+    for (mapped, reason) in [(unmapped, Reason::OwnerLost), (Mapped::Event(event(8, Resend)), Reason::KeyChanged)] {
+        let mut desk = Desk::restored(&[intent(0, 9, Resend)]);
+        let mut record = record(0, event(9, Resend));
+        record.mapped = mapped;
+        desk.step(Input::Record { partition: P0, epoch: Epoch(1), record: Box::new(record) });
+        desk.commit();
+        assert_eq!(desk.outcomes(), [(0, reason, Redelivery::Possible)]);
+    }
+}
+
+#[test]
+fn a_restored_intent_whose_record_is_gone_ends_in_doubt_when_the_reader_passes_it() {
+    let mut desk = Desk::restored(&[intent(3, 9, Hold), intent(5, 8, Hold)]);
+    desk.read(4, 1, Resend);
+    desk.step(Input::Reached { partition: P0, epoch: Epoch(1), position: NextOffset(9) });
+    desk.commit();
+    assert_eq!(
+        desk.outcomes(),
+        [(3, Reason::RecordGone, Redelivery::Impossible), (5, Reason::RecordGone, Redelivery::Impossible),]
+    );
+    assert_eq!(desk.committed, Some(NextOffset(4)), "record 4 is still open");
+}
+
+#[test]
+fn a_restored_outcome_is_not_written_twice() {
+    let at = UnixMillis(900_000);
+    let settled = ChangelogEntry::Outcome {
+        offset: Offset(1),
+        kind: crate::domain::SettledKind::Delivered,
+        redelivery: Redelivery::Impossible,
+        at,
+    };
+    let mut desk = Desk::restored(&[intent(1, 9, Hold), settled]);
+    desk.read(0, 9, Hold);
+    desk.read(1, 9, Hold);
+    desk.commit();
+    assert_eq!(desk.outcomes(), [(0, Reason::DuplicateOfDelivered, Redelivery::Impossible)]);
+    assert_eq!(desk.committed, Some(NextOffset(2)));
+}
+
+#[test]
+fn what_belongs_to_a_dead_epoch_changes_nothing() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.step(Input::Lost(vec![P0]));
+    desk.step(Input::Assigned(P0));
+    desk.effects.clear();
+    desk.process_all(&batch);
+    desk.read(1, 2, Resend);
+    desk.pass(Duration::from_mins(1));
+    assert!(desk.effects.is_empty(), "{:?}", desk.effects);
+}
+
+#[test]
+fn a_partition_has_room_up_to_its_span_and_for_every_restored_intent() {
+    let mut desk = Desk::restored(&[intent(150, 200, Hold)]);
+    for offset in 0..150 {
+        assert!(desk.core.has_room(P0), "at {offset}");
+        desk.read(offset, u8::try_from(offset).unwrap(), Resend);
+    }
+    desk.read(150, 200, Hold);
+    assert!(!desk.core.has_room(P0));
+}
+
+#[test]
+fn deleted_records_leave_one_row_for_each_run_of_which_nothing_is_known() {
+    let settled = ChangelogEntry::Outcome {
+        offset: Offset(4),
+        kind: crate::domain::SettledKind::NotSent,
+        redelivery: Redelivery::Impossible,
+        at: UnixMillis(900_000),
+    };
+    let mut desk = Desk::restored_without(Some(NextOffset(8)), &[intent(2, 9, Hold), settled]);
+    desk.commit();
+    let rows: Vec<_> =
+        desk.rows.iter().map(|row| (row.offset.0, row.range_end.map(|end| end.0), row.outcome.reason)).collect();
+    assert_eq!(
+        rows,
+        [
+            (0, Some(2), Reason::DeletedBeforeRead),
+            (2, None, Reason::RecordGone),
+            (3, Some(4), Reason::DeletedBeforeRead),
+            (5, Some(8), Reason::DeletedBeforeRead),
+        ]
+    );
+    assert_eq!(desk.committed, Some(NextOffset(8)));
+}
