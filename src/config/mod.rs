@@ -30,7 +30,7 @@ use crate::pipeline::{LaneSettings, Rules, Settings};
 
 pub use audit::{Admin, Audit};
 pub use fault::{Fault, FaultKind, Faults, Place};
-pub use feeds::{Choice, Derive, Feed, Framing, OnLost, PrivateAddresses, Start};
+pub use feeds::{Choice, CustomerType, Derive, Feed, Framing, Late, OddUserAgents, OnLost, PrivateAddresses, Start};
 pub use kafka::{Kafka, Property, changelog_topic};
 pub use lanes::{Lane, LaneMode};
 pub use pipeline::Pipeline;

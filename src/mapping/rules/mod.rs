@@ -39,14 +39,18 @@ pub enum DropReason {
     Placeholder,
     /// An address of a private network, a loopback or a link.
     PrivateAddress,
+    /// The user agent of a program that nobody sits at.
+    Bot,
     /// Declared to be hashed, but not 64 hex digits.
     NotAHash,
     /// A kind of value that the target does not take.
     WrongKind,
+    /// The feed does not send this field.
+    SwitchedOff,
 }
 
 impl DropReason {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Malformed,
         Self::NotListed,
         Self::OutOfRange,
@@ -54,8 +58,10 @@ impl DropReason {
         Self::TooMany,
         Self::Placeholder,
         Self::PrivateAddress,
+        Self::Bot,
         Self::NotAHash,
         Self::WrongKind,
+        Self::SwitchedOff,
     ];
 
     /// Stable code for metrics and notes.
@@ -69,8 +75,10 @@ impl DropReason {
             Self::TooMany => "too_many",
             Self::Placeholder => "placeholder",
             Self::PrivateAddress => "private_address",
+            Self::Bot => "bot",
             Self::NotAHash => "not_a_hash",
             Self::WrongKind => "wrong_kind",
+            Self::SwitchedOff => "switched_off",
         }
     }
 }
