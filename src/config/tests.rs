@@ -173,6 +173,17 @@ fn a_full_file_is_read_key_by_key() {
 }
 
 #[test]
+fn secrets_and_the_name_of_the_process_may_be_missing_where_nothing_is_connected_to() {
+    let nothing = |_: &str| None;
+    assert!(Config::load(&folder().join("good/full.yaml"), &nothing).is_err());
+    let config = Config::load_offline(&folder().join("good/full.yaml"), &nothing).expect("nothing else is wrong");
+    assert!(config.lanes[1].token.value.expose().is_empty());
+    let faults = Config::load_offline(&folder().join("broken/secret_unavailable.yaml"), &nothing).map(|_| ());
+    assert!(faults.is_ok(), "{faults:?}");
+    assert!(Config::load_offline(&folder().join("broken/unknown_lane.yaml"), &nothing).is_err());
+}
+
+#[test]
 fn the_full_file_uses_every_key() {
     let text = fs::read_to_string(folder().join("good/full.yaml")).expect("readable");
     for spec in docs::SPECS {
