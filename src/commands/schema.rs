@@ -10,7 +10,7 @@ use crate::mapping::{Plan, TargetRow, target_rows};
 
 /// Look at annotated schemas
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  pinrelay schema check schemas/*.avsc")]
+#[command(after_help = "Example:\n  pinrelay schema check schemas/order.avsc schemas/install.avsc")]
 pub struct Arguments {
     #[command(subcommand)]
     pub action: Action,

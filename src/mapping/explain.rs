@@ -47,7 +47,7 @@ pub enum Noted {
     /// It follows from other fields.
     Derived { from: &'static str, rule: &'static str },
     /// A value was left out of the event; `why` is the stable code of the reason.
-    LeftOut { why: &'static str },
+    LeftOut { why: &'static str, meaning: &'static str },
     /// What Pinterest takes but does not serve.
     Warning { code: &'static str, meaning: &'static str },
 }
@@ -68,12 +68,10 @@ impl Mapper {
         let mut notes: Vec<Note> = fed.iter().map(|fed| note(fed, reveal)).collect();
         notes.extend(empty(plan, &fed));
         notes.extend(derived(&finished, &fed));
-        notes.extend(
-            finished.dropped.iter().map(|(target, why)| Note {
-                target: target.path().to_owned(),
-                what: Noted::LeftOut { why: why.code() },
-            }),
-        );
+        notes.extend(finished.dropped.iter().map(|(target, why)| Note {
+            target: target.path().to_owned(),
+            what: Noted::LeftOut { why: why.code(), meaning: why.meaning() },
+        }));
         notes.extend(finished.warnings.iter().map(|warning| Note {
             target: String::new(),
             what: Noted::Warning { code: warning.code(), meaning: warning.meaning() },

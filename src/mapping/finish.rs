@@ -56,6 +56,8 @@ pub enum Warning {
 }
 
 impl Warning {
+    pub const ALL: [Self; 4] = [Self::OwnEventName, Self::ValueNotPositive, Self::LdpWithoutPlace, Self::Late];
+
     /// Stable code for metrics and notes.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -26,7 +26,7 @@ pub use explain::{Explained, Note, Noted, Reveal};
 pub use fingerprint::{NotASchema, fingerprint, fingerprint_with};
 pub use finish::{Finished, Warning, finish};
 pub use mapper::Mapper;
-pub use plan::{Misfit, Overrides, Plan, PlanFault, Told};
+pub use plan::{ANNOTATION_KEYS, Misfit, Overrides, Plan, PlanFault, Told};
 pub use reference::{Caution, TargetRow, target_rows};
 pub use rules::DropReason;
 pub use target::{ContentField, Target, TargetKind};

@@ -64,7 +64,9 @@ fn text(shown: &Shown, n: usize, lanes: &[&str], out: &mut impl Write) -> io::Re
             }
             Noted::Empty { from } => writeln!(out, "  {target} <- {from}: no value")?,
             Noted::Derived { from, rule } => writeln!(out, "  {target} <- derived from {from}\n      {rule}")?,
-            Noted::LeftOut { why } => writeln!(out, "  {target}: a value was left out: {why}")?,
+            Noted::LeftOut { why, meaning } => {
+                writeln!(out, "  {target}: a value was left out: {why}: {meaning}")?;
+            }
             Noted::Warning { code, meaning } => writeln!(out, "  warning: {code}: {meaning}")?,
         }
     }
@@ -118,7 +120,9 @@ fn note(Note { target, what }: &Note) -> Value {
         }
         Noted::Empty { from } => json!({"kind": "empty", "target": target, "from": from}),
         Noted::Derived { from, rule } => json!({"kind": "derived", "target": target, "from": from, "rule": rule}),
-        Noted::LeftOut { why } => json!({"kind": "left_out", "target": target, "why": why}),
+        Noted::LeftOut { why, meaning } => {
+            json!({"kind": "left_out", "target": target, "why": why, "meaning": meaning})
+        }
         Noted::Warning { code, meaning } => json!({"kind": "warning", "why": code, "meaning": meaning}),
     }
 }

@@ -6,20 +6,7 @@
 //! "pinterest": ["custom_data.order_id", {"to": "event_id", "prefix": "order-"}]
 //! ```
 //!
-//! | key | on | meaning |
-//! |---|---|---|
-//! | `to` | every type that yields a value | the target; within `custom_data.contents` one of its fields |
-//! | `values` | enum, string, int, long, boolean | what each value yields; null for nothing |
-//! | `default` | all | what null yields, and a value that `values` lacks |
-//! | `scale` | int, long | decimal places of minor units |
-//! | `unit` | plain int, long, float, double, string | seconds, millis, micros or nanos since 1970 |
-//! | `zone` | string, local timestamps | time zone of a time that names no offset: `Europe/Vienna`, `UTC` |
-//! | `hashed` | what yields text | that it is a SHA-256 hash already |
-//! | `prefix` | what yields text, plain int, long | text put before the value |
-//! | `key` | map | the one key whose value counts |
-//! | `part` | what yields text, a plain integer or a day | which part of a text composed of several fields |
-//! | `join` | a `part` behind the first | what stands before the part; `-` if not said |
-//! | `order` | outside of contents | which of several sources counts first |
+//! [`KEYS`] has every key.
 //!
 //! An annotation reaches through unions, arrays and maps down to the values; through records only that of
 //! `custom_data.contents` does, whose records are the elements. The outermost record's own annotation holds constants.
@@ -34,6 +21,31 @@ use super::fault::Faults;
 use super::{Place, Reading};
 use crate::mapping::schema::Unit;
 use crate::mapping::target::{ContentField, Target, TargetKind};
+
+/// Every key of the object form: its name, the types that it goes with, what it means.
+pub const KEYS: [(&str, &str, &str); 13] = [
+    ("to", "every type that yields a value", "the target; within `custom_data.contents` one of its fields"),
+    ("values", "enum, string, int, long, boolean", "what each value yields; `null` for nothing"),
+    ("default", "all", "what null yields, and a value that `values` lacks"),
+    ("scale", "int, long", "decimal places of minor units: 2 makes 1999 a value of 19.99"),
+    (
+        "unit",
+        "plain int, long, float, double, string",
+        "what a count since 1970 counts: `seconds`, `millis`, `micros` or `nanos`",
+    ),
+    ("zone", "string, local timestamps", "time zone of times that name no offset: `Europe/Vienna`, `UTC`"),
+    ("hashed", "what yields text", "`true`: it is a SHA-256 hash already, as 64 hex digits or 32 bytes"),
+    ("prefix", "what yields text, plain int, long", "text put before the value"),
+    ("key", "map", "the one key whose value counts"),
+    (
+        "part",
+        "what yields text, whole numbers, days, moments",
+        "which part of a text composed of several fields, from 1",
+    ),
+    ("join", "a `part` behind the first", "what stands before the part; `-` if not said"),
+    ("order", "outside of contents", "which of several sources counts first: 1 before 2"),
+    ("doc", "all", "a remark for readers"),
+];
 
 /// Longest `prefix` and `join`, in bytes: they are repeated for every item of an array.
 const MAX_PREFIX_BYTES: usize = 64;
@@ -167,7 +179,7 @@ impl Keys<'_, '_> {
         let (mut order, mut part, mut join) = (None, None, None);
         for (key, json) in self.object {
             match key.as_str() {
-                "to" => {}
+                "to" | "doc" => {}
                 "values" => reading.table = self.table(json),
                 "default" => reading.default = self.constant(json, "`default`"),
                 "scale" => match json.as_u64().filter(|scale| *scale <= MAX_SCALE) {
@@ -204,7 +216,7 @@ impl Keys<'_, '_> {
                 },
                 _ => self.fault(
                     format!("`{key}` is no part of an annotation"),
-                    "it knows to, values, default, scale, unit, zone, hashed, prefix, key, part, join, order",
+                    &format!("it knows {}", KEYS.map(|(name, ..)| name).join(", ")),
                 ),
             }
         }

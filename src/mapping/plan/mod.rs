@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+pub use annotation::KEYS as ANNOTATION_KEYS;
 pub use fault::PlanFault;
 pub use record::Misfit;
 

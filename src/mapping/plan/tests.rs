@@ -50,7 +50,7 @@ fn each_fault_names_its_field_and_the_mend() {
         ),
         (
             r#"{"name": "a", "type": "string", "pinterest": {"to": "lane", "vlaues": {}}}"#,
-            "r.avsc: a: `vlaues` is no part of an annotation; it knows to, values, default, scale, unit, zone, hashed, prefix, key, part, join, order",
+            "r.avsc: a: `vlaues` is no part of an annotation; it knows to, values, default, scale, unit, zone, hashed, prefix, key, part, join, order, doc",
         ),
         (
             r#"{"name": "a", "type": {"type": "enum", "name": "E", "symbols": ["X", "Y", "Z"]}, "pinterest": {"to": "skip", "values": {"X": true, "x": false}}}"#,

@@ -83,6 +83,26 @@ impl DropReason {
     }
 }
 
+impl DropReason {
+    /// What it means, as a sentence without full stop.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Malformed => "not of the form that the rule demands",
+            Self::NotListed => "of the right form, but none of the codes or words that there are",
+            Self::OutOfRange => "a number or a day beyond what Pinterest takes",
+            Self::TooLong => "more characters than the field may have",
+            Self::TooMany => "more values than the list may have; the first ones are sent",
+            Self::Placeholder => "stands for \"not known\": zeros, `null`, `Other`, the hash of nothing",
+            Self::PrivateAddress => "an address of no public network; `private_addresses: keep` sends it",
+            Self::Bot => "the user agent of a program that nobody sits at; `odd_user_agents: keep` sends it",
+            Self::NotAHash => "declared as `hashed`, but not 64 hex digits",
+            Self::WrongKind => "a kind of value that the target does not take",
+            Self::SwitchedOff => "the feed does not send this field; `customer_type: send` does",
+        }
+    }
+}
+
 /// Tables of rules: each row is an input and what must come of it.
 #[cfg(test)]
 mod testing {
