@@ -209,12 +209,12 @@ fn decide<'d>(
     let lane = choose_lane(draft, rules)?;
     let required = Required { time: check_time(required.time, rules, now)?, ..required };
     facts.event_time = Some(required.time);
-    let late = is_late(required.time, now);
-    if late {
+    let is_late = is_late(required.time, now);
+    if is_late {
         notes.warnings.push(Warning::Late);
     }
     let policy = match rules.late {
-        Late::Hold if late => InDoubtPolicy::Hold,
+        Late::Hold if is_late => InDoubtPolicy::Hold,
         Late::Send | Late::Skip | Late::Hold => rules.in_doubt.unwrap_or_else(|| required.source.default_policy()),
     };
     let privacy = Privacy {
@@ -315,3 +315,6 @@ mod tests;
 
 #[cfg(test)]
 mod properties;
+
+#[cfg(test)]
+mod choices;

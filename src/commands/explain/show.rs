@@ -60,7 +60,7 @@ fn text(shown: &Shown, n: usize, lanes: &[&str], out: &mut impl Write) -> io::Re
         match what {
             Noted::Fed { from, value, rule } => writeln!(out, "  {target} <- {from}: {value}\n      {rule}")?,
             Noted::PassedOver { from, value, why } => {
-                writeln!(out, "  {target} <- {from}: {value}: passed over: {why}")?
+                writeln!(out, "  {target} <- {from}: {value}: passed over: {why}")?;
             }
             Noted::Empty { from } => writeln!(out, "  {target} <- {from}: no value")?,
             Noted::Derived { from, rule } => writeln!(out, "  {target} <- derived from {from}\n      {rule}")?,

@@ -1,5 +1,7 @@
 //! Runs a program over a payload.
 
+use std::fmt::Write as _;
+
 use super::compile::{Feed, Keys, Op, Read};
 use super::convert::{Raw, convert, long_as_double, long_as_float, widen};
 use super::cursor::{Cursor, malformed};
@@ -136,7 +138,7 @@ fn push_part(value: &Value<'_>, out: &mut String) -> Option<()> {
         Value::Boolean(flag) => out.push_str(if *flag { "true" } else { "false" }),
         Value::Decimal(number) => out.push_str(&number.to_string()),
         Value::Instant(moment) => out.push_str(&moment.0.to_string()),
-        Value::Date { year, month, day } => out.push_str(&format!("{year:04}-{month:02}-{day:02}")),
+        Value::Date { year, month, day } => write!(out, "{year:04}-{month:02}-{day:02}").ok()?,
         Value::Float(_) | Value::Hash(_) => return None,
     }
     Some(())

@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 use rust_decimal::Decimal;
 
 use super::super::target::ContentField;
-use super::super::{CustomerType, Derive, PhoneRegion, PrivateAddresses};
+use super::super::{Derive, PhoneRegion, PrivateAddresses};
 use super::*;
 use crate::domain::{AdAccountId, Hashed, Identity, InDoubtPolicy, LaneId};
 
@@ -21,7 +21,7 @@ pub(super) fn text(text: &str) -> Value<'_> {
     Value::Text(text.into())
 }
 
-fn ago(seconds: i64) -> Value<'static> {
+pub(super) fn ago(seconds: i64) -> Value<'static> {
     Value::Instant(UnixMillis(NOW.0 - 1000 * seconds))
 }
 
@@ -487,30 +487,4 @@ fn no_parameter_has_more_than_a_hundred_hashes() {
     let finished = finish(&draft, &rules(), NOW);
     assert_eq!(finished.dropped, [(Target::UserExternalId, DropReason::TooMany)]);
     assert_eq!(body(finished)["user_data"]["external_id"].as_array().expect("a list").len(), 100);
-}
-
-#[test]
-fn a_late_event_draws_a_warning_and_holds_where_the_feed_says_so() {
-    let holding = EventRules { late: Late::Hold, ..rules() };
-    for (age_secs, rules, late, policy) in [
-        (3_600, rules(), false, InDoubtPolicy::Resend),
-        (3_601, rules(), true, InDoubtPolicy::Resend),
-        (3_600, holding.clone(), false, InDoubtPolicy::Resend),
-        (3_601, holding, true, InDoubtPolicy::Hold),
-    ] {
-        let moment = Value::Instant(UnixMillis(NOW.0 - 1000 * age_secs));
-        let finished = finish(&with(&[(Target::EventTime, Some(moment))]), &rules, NOW);
-        let Mapped::Event(event) = finished.mapped else { panic!("no event") };
-        assert_eq!((finished.warnings == [Warning::Late], event.policy), (late, policy), "{age_secs}");
-    }
-}
-
-#[test]
-fn a_customer_type_is_sent_only_where_the_feed_says_so() {
-    let draft = with(&[(Target::UserCustomerType, Some(text("NEW")))]);
-    let silent = finish(&draft, &rules(), NOW);
-    assert_eq!(silent.dropped, [(Target::UserCustomerType, DropReason::SwitchedOff)]);
-    assert!(body(silent)["user_data"].get("customer_type").is_none());
-    let sending = EventRules { customer_type: CustomerType::Send, ..rules() };
-    assert_eq!(body(finish(&draft, &sending, NOW))["user_data"]["customer_type"], "new");
 }

@@ -17,16 +17,16 @@ pub(super) fn rank(drafts: &mut [Draft], faults: &mut Faults) -> (usize, Box<[Ou
     for (n, draft) in drafts.iter().enumerate() {
         groups.entry((draft.contents.clone(), draft.source.place)).or_default().push(n);
     }
-    let mut slots = Slots { drafts, n_slots: 0, outlets: Vec::new() };
+    let mut slots = Slots { drafts, count: 0, outlets: Vec::new() };
     for ((_, place), group) in groups {
         slots.group(place, &group, faults);
     }
-    (slots.n_slots, slots.outlets.into())
+    (slots.count, slots.outlets.into())
 }
 
 struct Slots<'d> {
     drafts: &'d mut [Draft],
-    n_slots: usize,
+    count: usize,
     outlets: Vec<Outlet>,
 }
 
@@ -99,8 +99,8 @@ impl Slots<'_> {
         let mut parts = Vec::with_capacity(drafts.len());
         for n in drafts {
             let Some(draft) = self.drafts.get_mut(*n) else { continue };
-            let slot = self.n_slots;
-            self.n_slots += 1;
+            let slot = self.count;
+            self.count += 1;
             draft.source.slot = Some(slot);
             match &draft.rank.part {
                 None => self.outlets.push(Outlet::Slot(slot)),

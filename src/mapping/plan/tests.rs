@@ -105,6 +105,23 @@ fn each_fault_names_its_field_and_the_mend() {
             "r.avsc: a: the default is no value of the field's type; mend it",
         ),
         (
+            r#"{"name": "a", "type": "int", "pinterest": 7}"#,
+            "r.avsc: a: the annotation is neither text nor an object; write the target's name, or an object with `to`",
+        ),
+        (
+            r#"{"name": "a", "type": "int", "pinterest": {"values": {}}}"#,
+            "r.avsc: a: the annotation names no target; add `\"to\": \"…\"`",
+        ),
+    ] {
+        let found = faults(&schema(COMPLETE, field));
+        assert_eq!(found.first().map(String::as_str), Some(fault), "{field}: {found:#?}");
+    }
+}
+
+#[test]
+fn zones_keys_and_parts_stand_only_where_they_mean_something() {
+    for (field, fault) in [
+        (
             r#"{"name": "a", "type": {"type": "long", "logicalType": "timestamp-millis"}, "pinterest": {"to": "app_info.install_time", "zone": "UTC"}}"#,
             "r.avsc: a: `zone` on a long, which is no local time; remove it; only text and local timestamps have no zone of their own",
         ),
@@ -143,14 +160,6 @@ fn each_fault_names_its_field_and_the_mend() {
         (
             r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "part": 1, "order": 1}}, {"name": "b", "type": "int", "pinterest": {"to": "custom_data.order_id", "part": 2}}, {"name": "c", "type": "int", "pinterest": "custom_data.order_id"}"#,
             "r.avsc: a + b: custom_data.order_id is fed by c and by a + b; keep one, or give each its own `order`: 1 counts first",
-        ),
-        (
-            r#"{"name": "a", "type": "int", "pinterest": 7}"#,
-            "r.avsc: a: the annotation is neither text nor an object; write the target's name, or an object with `to`",
-        ),
-        (
-            r#"{"name": "a", "type": "int", "pinterest": {"values": {}}}"#,
-            "r.avsc: a: the annotation names no target; add `\"to\": \"…\"`",
         ),
     ] {
         let found = faults(&schema(COMPLETE, field));
