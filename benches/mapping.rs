@@ -74,7 +74,7 @@ fn payload(plan: &Plan, phone: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let customer = record.get_mut("customer").and_then(|customer| customer.as_object_mut()).ok_or("a customer")?;
     customer.insert("address".into(), serde_json::Value::Null);
     customer.insert("phone".into(), phone.into());
-    plan.encode(&record).ok_or_else(|| "the sample is no record of its schema".into())
+    Ok(plan.encode(&record)?)
 }
 
 fn rules() -> Result<EventRules, Box<dyn Error>> {

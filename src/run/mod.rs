@@ -1,10 +1,12 @@
 //! The one loop: effects of the core go out, inputs come in.
 //!
-//! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `engine` is the
-//! loop; `feed` and `intake` decode and map; `restoring` brings partitions back; `clock` reads the clocks.
+//! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
+//! a feed's files what maps its records; `engine` is the loop; `feed` and `intake` decode and map; `restoring` brings
+//! partitions back; `picture` shows the work to the admin pages; `clock` reads the clocks.
 
 pub mod clock;
 pub mod feed;
+pub mod mapping;
 pub mod picture;
 pub mod prepare;
 pub mod totals;
@@ -14,6 +16,7 @@ mod intake;
 mod restoring;
 mod settings;
 
+pub use mapping::FeedMapping;
 pub use picture::Names;
 pub use prepare::{Parts, StartFault, kafka_settings};
 pub use totals::Totals;
@@ -108,10 +111,13 @@ pub async fn run(
     });
     // While the brokers are away a commit does not end; what comes of it is for the next owner to find out.
     select! {
-        closed = timeout(patience, closing) => match closed {
-            Ok(closed) => closed.expect("closing does not panic, and nothing cancels it"),
-            Err(_) => tracing::warn!("the last transaction has not ended; the next owner finds out how it does"),
-        },
+        closed = timeout(patience, closing) => {
+            if let Ok(closed) = closed {
+                closed.expect("closing does not panic, and nothing cancels it");
+            } else {
+                tracing::warn!("the last transaction has not ended; the next owner finds out how it does");
+            }
+        }
         _ = inputs.stop.recv() => return Ok(End::StoppedAtOnce),
     }
     Ok(end)
