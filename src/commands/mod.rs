@@ -4,9 +4,11 @@
 
 pub mod demo;
 pub mod exit;
+pub mod explain;
 pub mod logging;
 pub mod run;
 pub mod sandbox;
+pub mod schema;
 pub mod topics;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +34,8 @@ pub enum Command {
     Run(run::Arguments),
     Sandbox(sandbox::Arguments),
     Demo(demo::Arguments),
+    Explain(explain::Arguments),
+    Schema(schema::Arguments),
     Topics(topics::Arguments),
 }
 
@@ -45,6 +49,8 @@ pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Sandbox(arguments) => sandbox::execute(&arguments),
         Command::Demo(arguments) => demo::execute(&arguments),
+        Command::Explain(arguments) => explain::execute(&arguments),
+        Command::Schema(arguments) => schema::execute(&arguments),
         Command::Topics(arguments) => topics::execute(&arguments),
     }
 }

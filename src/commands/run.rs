@@ -32,7 +32,7 @@ pub(super) fn load(file: &Path) -> Result<Config, Failure> {
     Config::load(file, &config::process_environment).map_err(|faults| refuse(&faults))
 }
 
-fn refuse(faults: &Faults) -> Failure {
+pub(super) fn refuse(faults: &Faults) -> Failure {
     Failure {
         exit: Exit::Configuration,
         problem: faults.to_string(),

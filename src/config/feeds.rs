@@ -35,10 +35,16 @@ pub(super) const SPEC: Spec = Spec {
             about: "Annotated Avro reader schema",
         },
         Key {
+            name: "references",
+            form: Form::Other("a list of paths"),
+            presence: Presence::Optional,
+            about: "Avro schemas whose named types `schema` and `writer_schemas` use, in any order",
+        },
+        Key {
             name: "framing",
-            form: Form::Word(&["confluent", "single_object"]),
+            form: Form::Word(&["confluent", "confluent_header", "single_object"]),
             presence: Presence::Required,
-            about: "What stands before the Avro bytes of a value: Confluent's schema id, or Avro's own fingerprint",
+            about: "What names the writer schema of a value: Confluent's schema id before the Avro bytes; the header `__value_schema_id`, or that id where a message lacks the header; or Avro's own fingerprint before the bytes",
         },
         Key {
             name: "writer_schemas",
@@ -72,9 +78,9 @@ pub(super) const SPEC: Spec = Spec {
         },
         Key {
             name: "late",
-            form: Form::Word(&["send", "skip"]),
+            form: Form::Word(&["send", "skip", "hold"]),
             presence: Presence::Default("send"),
-            about: "What becomes of an event that is older than an hour, which Pinterest counts as offline",
+            about: "What becomes of an event that is older than an hour, which Pinterest counts as offline; `hold` sends it, but never again if its answer is lost",
         },
         Key {
             name: "missing_consent",
@@ -87,6 +93,18 @@ pub(super) const SPEC: Spec = Spec {
             form: Form::Word(&["drop", "keep"]),
             presence: Presence::Default("drop"),
             about: "What becomes of IP addresses that belong to no public network",
+        },
+        Key {
+            name: "odd_user_agents",
+            form: Form::Word(&["drop", "keep"]),
+            presence: Presence::Default("drop"),
+            about: "What becomes of the user agents of bots, and of `Other`, which Pinterest documents as not valid",
+        },
+        Key {
+            name: "customer_type",
+            form: Form::Word(&["drop", "send"]),
+            presence: Presence::Default("drop"),
+            about: "Whether `user_data.customer_type` is sent where it is mapped; Pinterest's published schema lacks it",
         },
         Key {
             name: "derive",
@@ -127,6 +145,8 @@ pub struct Feed {
     pub name: String,
     pub topic: String,
     pub schema: PathBuf,
+    /// Files with named types that `schema` and the writer schemas use.
+    pub references: Vec<PathBuf>,
     pub framing: Framing,
     /// Name of a lane that exists.
     pub lane: String,
@@ -134,10 +154,12 @@ pub struct Feed {
     /// Absent: by the action source of each event.
     pub in_doubt: Option<InDoubtPolicy>,
     pub on_lost: OnLost,
-    pub late: Choice,
+    pub late: Late,
     /// For a record whose field for consent has no value.
     pub missing_consent: Choice,
     pub private_addresses: PrivateAddresses,
+    pub odd_user_agents: OddUserAgents,
+    pub customer_type: CustomerType,
     pub derive: Derive,
     pub max_age: Duration,
     pub clock_tolerance: Duration,
@@ -152,6 +174,8 @@ pub struct Feed {
 pub enum Framing {
     /// A zero byte and a schema id of four bytes.
     Confluent,
+    /// The id or GUID in a header; as [`Framing::Confluent`] where a message has no such header.
+    ConfluentHeader,
     /// `C3 01` and the fingerprint of one of these schemas; the reader schema is the first.
     SingleObject { writer_schemas: Vec<PathBuf> },
 }
@@ -178,6 +202,28 @@ pub enum Choice {
     Skip,
 }
 
+/// What becomes of an event that is older than an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    Send,
+    Skip,
+    Hold,
+}
+
+/// What becomes of user agents that Pinterest documents as not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OddUserAgents {
+    Drop,
+    Keep,
+}
+
+/// Whether `customer_type` is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CustomerType {
+    Drop,
+    Send,
+}
+
 /// What becomes of IP addresses that belong to no public network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrivateAddresses {
@@ -197,6 +243,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Feed> {
     let name = section.text("name", reading).and_then(|text| names::name(text, reading));
     let topic = section.text("topic", reading).and_then(|text| names::topic(text, reading));
     let schema = section.text("schema", reading).and_then(|text| existing(&text, reading));
+    let references = files("references", &section, reading);
     let framing = framing(&section, schema.as_ref(), reading);
     let lane_name = section.text("lane", reading).map(|text| text.map(str::to_owned));
     let start = section.text("start", reading).and_then(|text| start(&text, reading));
@@ -208,11 +255,26 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Feed> {
         "continue" => OnLost::Continue,
         _ => OnLost::Halt,
     });
-    let late = choice("late", &section, reading);
-    let missing_consent = choice("missing_consent", &section, reading);
+    let late = section.word("late", reading).map(|word| match word.value {
+        "skip" => Late::Skip,
+        "hold" => Late::Hold,
+        _ => Late::Send,
+    });
+    let missing_consent = section.word("missing_consent", reading).map(|word| match word.value {
+        "skip" => Choice::Skip,
+        _ => Choice::Send,
+    });
     let private_addresses = section.word("private_addresses", reading).map(|word| match word.value {
         "keep" => PrivateAddresses::Keep,
         _ => PrivateAddresses::Drop,
+    });
+    let odd_user_agents = section.word("odd_user_agents", reading).map(|word| match word.value {
+        "keep" => OddUserAgents::Keep,
+        _ => OddUserAgents::Drop,
+    });
+    let customer_type = section.word("customer_type", reading).map(|word| match word.value {
+        "send" => CustomerType::Send,
+        _ => CustomerType::Drop,
     });
     let derive = section.word("derive", reading).map(|word| match word.value {
         "nothing" => Derive::Nothing,
@@ -231,6 +293,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Feed> {
         name: name?.value,
         topic: topic?.value,
         schema: schema?,
+        references: references?,
         framing: framing?,
         lane: lane_name?.value,
         start: start?,
@@ -239,18 +302,13 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Feed> {
         late: late?,
         missing_consent: missing_consent?,
         private_addresses: private_addresses?,
+        odd_user_agents: odd_user_agents?,
+        customer_type: customer_type?,
         derive: derive?,
         max_age: max_age?.value,
         clock_tolerance: clock_tolerance?.value,
         phone_region,
         constants: constants?,
-    })
-}
-
-fn choice(key: &str, section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Choice> {
-    section.word(key, reading).map(|word| match word.value {
-        "skip" => Choice::Skip,
-        _ => Choice::Send,
     })
 }
 
@@ -265,25 +323,35 @@ fn existing(path: &Placed<&str>, reading: &mut Reading<'_>) -> Option<PathBuf> {
     None
 }
 
-fn framing(section: &Section<'_>, schema: Option<&PathBuf>, reading: &mut Reading<'_>) -> Option<Framing> {
-    let framing = section.word("framing", reading);
-    let mut files = Vec::from_iter(schema.cloned());
-    let mut all_exist = true;
-    let listed = section.node("writer_schemas", reading);
-    if let Some(node) = listed.clone() {
+/// The files of a list, all of which exist; none where the key is absent.
+fn files(key: &str, section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Vec<PathBuf>> {
+    let (mut files, mut all_exist) = (Vec::new(), true);
+    if let Some(node) = section.node(key, reading) {
         for item in node.list("a list of paths", reading)? {
             let file = item.text("a path", reading).and_then(|text| existing(&text, reading));
             all_exist &= file.is_some();
             files.extend(file);
         }
     }
+    all_exist.then_some(files)
+}
+
+fn framing(section: &Section<'_>, schema: Option<&PathBuf>, reading: &mut Reading<'_>) -> Option<Framing> {
+    let framing = section.word("framing", reading);
+    let listed = section.node("writer_schemas", reading);
+    let writer_schemas = files("writer_schemas", section, reading);
     let framing = framing?;
-    if framing.value == "single_object" {
-        return all_exist.then_some(Framing::SingleObject { writer_schemas: files });
-    }
+    let chosen = match framing.value {
+        "single_object" => {
+            let writer_schemas = schema.cloned().into_iter().chain(writer_schemas?).collect();
+            return Some(Framing::SingleObject { writer_schemas });
+        }
+        "confluent_header" => Framing::ConfluentHeader,
+        _ => Framing::Confluent,
+    };
     reading.crossed.confluent_feeds.push(framing.map(|_| ()));
     if let Some(node) = listed {
-        let problem = "writer schemas come from the registry under `framing: confluent`";
+        let problem = "writer schemas come from the registry under Confluent's framings";
         reading.fault(
             FaultKind::ExclusiveKeys,
             &node.place,
@@ -292,7 +360,7 @@ fn framing(section: &Section<'_>, schema: Option<&PathBuf>, reading: &mut Readin
         );
         return None;
     }
-    Some(Framing::Confluent)
+    Some(chosen)
 }
 
 fn start(text: &Placed<&str>, reading: &mut Reading<'_>) -> Option<Start> {

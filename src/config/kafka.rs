@@ -7,7 +7,7 @@ use super::fault::{FaultKind, Placed};
 use super::key::{Form, Key, Presence, Spec};
 use super::names;
 use super::secret::{self, SecretValue};
-use super::yaml::{Node, Reading, Section};
+use super::yaml::{Node, Reading, Secrets, Section};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -213,6 +213,9 @@ fn instance_id(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Strin
     let variable = node.section(&REFERENCE, reading)?.text("env", reading)?;
     let value = (reading.environment)(variable.value).filter(|value| !value.trim().is_empty());
     let Some(value) = value else {
+        if reading.secrets == Secrets::Unneeded {
+            return Some("offline".to_owned());
+        }
         let problem = format!("the environment variable {} is not set or is empty", variable.value);
         let remedy = "set it to a name that is this process's alone and stays the same when it starts again";
         reading.fault(FaultKind::VariableUnset, &variable.place, problem, remedy);

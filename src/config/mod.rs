@@ -30,7 +30,7 @@ use crate::pipeline::{LaneSettings, Rules, Settings};
 
 pub use audit::{Admin, Audit};
 pub use fault::{Fault, FaultKind, Faults, Place};
-pub use feeds::{Choice, Derive, Feed, Framing, OnLost, PrivateAddresses, Start};
+pub use feeds::{Choice, CustomerType, Derive, Feed, Framing, Late, OddUserAgents, OnLost, PrivateAddresses, Start};
 pub use kafka::{Kafka, Property, changelog_topic};
 pub use lanes::{Lane, LaneMode};
 pub use pipeline::Pipeline;
@@ -41,7 +41,7 @@ pub use yaml::Environment;
 use fault::Placed;
 use key::{Form, Key, Presence, Spec};
 use rules::RegistrySection;
-use yaml::{Node, Reading, Section};
+use yaml::{Node, Reading, Secrets, Section};
 
 const SPEC: Spec = Spec {
     title: "the file",
@@ -101,6 +101,19 @@ impl Config {
     /// # Errors
     /// Every rule that the file breaks.
     pub fn load(file: &Path, environment: Environment<'_>) -> Result<Self, Faults> {
+        Self::read(file, environment, Secrets::Needed)
+    }
+
+    /// As [`Config::load`], where nothing is connected to: secrets may be missing, and so may the variable that names
+    /// this process.
+    ///
+    /// # Errors
+    /// Every other rule that the file breaks.
+    pub fn load_offline(file: &Path, environment: Environment<'_>) -> Result<Self, Faults> {
+        Self::read(file, environment, Secrets::Unneeded)
+    }
+
+    fn read(file: &Path, environment: Environment<'_>, secrets: Secrets) -> Result<Self, Faults> {
         let folder = file.parent().unwrap_or(Path::new(""));
         let text = match fs::read(file).map(String::from_utf8) {
             Ok(Ok(text)) => Ok(text),
@@ -108,7 +121,7 @@ impl Config {
             Err(error) => Err(format!("the file cannot be read: {}", error.kind())),
         };
         let list = match text {
-            Ok(text) => match Self::parse(&text, folder, environment) {
+            Ok(text) => match Self::parse_with(&text, folder, environment, secrets) {
                 Ok(config) => return Ok(config),
                 Err(list) => list,
             },
@@ -125,6 +138,15 @@ impl Config {
     /// # Errors
     /// Every rule that the text breaks, in the order of its lines.
     pub fn parse(text: &str, folder: &Path, environment: Environment<'_>) -> Result<Self, Vec<Fault>> {
+        Self::parse_with(text, folder, environment, Secrets::Needed)
+    }
+
+    fn parse_with(
+        text: &str,
+        folder: &Path,
+        environment: Environment<'_>,
+        secrets: Secrets,
+    ) -> Result<Self, Vec<Fault>> {
         let not_yaml = |line: Option<usize>, problem: String| {
             let (place, remedy) = (Place { key: String::new(), line }, "mend the YAML; other faults show after that");
             vec![Fault { kind: FaultKind::NotYaml, place, problem, remedy: remedy.to_owned() }]
@@ -133,7 +155,8 @@ impl Config {
         let [document] = documents.as_slice() else {
             return Err(not_yaml(None, format!("expected one document, found {}", documents.len())));
         };
-        let mut reading = Reading { faults: Vec::new(), folder, environment, crossed: rules::Crossed::default() };
+        let mut reading =
+            Reading { faults: Vec::new(), folder, environment, secrets, crossed: rules::Crossed::default() };
         let config = read(yaml::root(document), &mut reading);
         let mut faults = reading.faults;
         faults.sort_by_key(|fault| fault.place.line);

@@ -7,7 +7,7 @@ use crate::domain::Secret;
 
 use super::fault::{FaultKind, Placed};
 use super::key::{Form, Key, Presence, Spec};
-use super::yaml::{Node, Reading};
+use super::yaml::{Node, Reading, Secrets};
 
 pub(super) const SPEC: Spec = Spec {
     title: "a secret",
@@ -77,10 +77,14 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<SecretVa
 
 fn from_file(path: &Placed<&str>, reading: &mut Reading<'_>) -> Option<SecretValue> {
     let full = reading.folder.join(path.value);
+    let source = SecretSource::File(full.clone());
     let problem = match fs::read_to_string(&full) {
         Ok(text) if !text.trim().is_empty() => {
             let value = Secret::new(text.trim().to_owned());
-            return Some(SecretValue { source: SecretSource::File(full), value });
+            return Some(SecretValue { source, value });
+        }
+        _ if reading.secrets == Secrets::Unneeded => {
+            return Some(SecretValue { source, value: Secret::new(String::new()) });
         }
         Ok(_) => format!("the file {} is empty", path.value),
         Err(error) => format!("the file {} cannot be read: {}", path.value, error.kind()),
@@ -92,10 +96,13 @@ fn from_file(path: &Placed<&str>, reading: &mut Reading<'_>) -> Option<SecretVal
 
 fn from_environment(name: &Placed<&str>, reading: &mut Reading<'_>) -> Option<SecretValue> {
     let value = (reading.environment)(name.value).filter(|value| !value.trim().is_empty());
+    let source = SecretSource::Variable(name.value.to_owned());
+    if value.is_none() && reading.secrets == Secrets::Unneeded {
+        return Some(SecretValue { source, value: Secret::new(String::new()) });
+    }
     if value.is_none() {
         let problem = format!("the environment variable {} is not set or is empty", name.value);
         reading.fault(FaultKind::SecretUnavailable, &name.place, problem, "set it for this process");
     }
-    let source = SecretSource::Variable(name.value.to_owned());
     value.map(|value| SecretValue { source, value: Secret::new(value.trim().to_owned()) })
 }

@@ -110,10 +110,7 @@ fn a_minimal_file_gets_the_documented_defaults() {
     assert_eq!(lane.base_url, "https://api.pinterest.com/v5");
     assert_eq!(lane.token.value.expose(), "pina_test_file");
     let [feed] = config.feeds.as_slice() else { panic!("one feed") };
-    assert_eq!(
-        (feed.start, feed.in_doubt, feed.on_lost, feed.late),
-        (Start::Earliest, None, OnLost::Halt, Choice::Send)
-    );
+    assert_eq!((feed.start, feed.in_doubt, feed.on_lost, feed.late), (Start::Earliest, None, OnLost::Halt, Late::Send));
     assert_eq!(feed.missing_consent, Choice::Send);
     assert_eq!((feed.private_addresses, feed.derive), (PrivateAddresses::Drop, Derive::Missing));
     assert_eq!(feed.framing, Framing::SingleObject { writer_schemas: vec![feed.schema.clone()] });
@@ -159,7 +156,7 @@ fn a_full_file_is_read_key_by_key() {
     assert_eq!(order.framing, Framing::Confluent);
     assert_eq!(order.start, Start::At(UnixMillis(1_772_323_200_000)));
     assert_eq!(order.in_doubt, Some(InDoubtPolicy::Resend));
-    assert_eq!((order.on_lost, order.late), (OnLost::Continue, Choice::Skip));
+    assert_eq!((order.on_lost, order.late), (OnLost::Continue, Late::Skip));
     assert_eq!(order.missing_consent, Choice::Skip);
     assert_eq!((order.private_addresses, order.derive), (PrivateAddresses::Keep, Derive::Nothing));
     assert_eq!(order.phone_region.as_deref(), Some("DE"));
@@ -173,6 +170,17 @@ fn a_full_file_is_read_key_by_key() {
     assert_eq!(settings.drain_deadline, Duration::from_secs(20));
     assert_eq!(settings.lanes.iter().map(|lane| lane.batch_events).collect::<Vec<_>>(), [500, 20]);
     assert_eq!(config.admin.expect("given").listen.port(), 9600);
+}
+
+#[test]
+fn secrets_and_the_name_of_the_process_may_be_missing_where_nothing_is_connected_to() {
+    let nothing = |_: &str| None;
+    assert!(Config::load(&folder().join("good/full.yaml"), &nothing).is_err());
+    let config = Config::load_offline(&folder().join("good/full.yaml"), &nothing).expect("nothing else is wrong");
+    assert!(config.lanes[1].token.value.expose().is_empty());
+    let faults = Config::load_offline(&folder().join("broken/secret_unavailable.yaml"), &nothing).map(|_| ());
+    assert!(faults.is_ok(), "{faults:?}");
+    assert!(Config::load_offline(&folder().join("broken/unknown_lane.yaml"), &nothing).is_err());
 }
 
 #[test]

@@ -15,12 +15,21 @@ use super::units;
 /// Looks an environment variable up.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
+/// Whether secrets, and names that only a running process has, must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secrets {
+    Needed,
+    /// What is missing is left empty: nobody connects to anything.
+    Unneeded,
+}
+
 /// What is carried through one reading of one file.
 pub(super) struct Reading<'e> {
     pub(super) faults: Vec<Fault>,
     /// Relative paths start here: the folder of the file.
     pub(super) folder: &'e Path,
     pub(super) environment: Environment<'e>,
+    pub(super) secrets: Secrets,
     /// What the rules between sections look at.
     pub(super) crossed: Crossed,
 }

@@ -219,9 +219,9 @@ pub fn read(value: &[u8]) -> Result<AuditRow<'_>, AuditFault> {
         [CONFLUENT_MARKER, ..] => Framing::Confluent,
         _ => Framing::SingleObject,
     };
-    match framing.split(value)? {
+    match framing.split(None, value)? {
         (SchemaRef::Fingerprint(found), _) if found != FINGERPRINT => Err(AuditFault::UnknownSchema { found }),
-        (SchemaRef::Fingerprint(_) | SchemaRef::Id(_), payload) => Ok(AuditRow::read(payload)?),
+        (SchemaRef::Fingerprint(_) | SchemaRef::Id(_) | SchemaRef::Guid(_), payload) => Ok(AuditRow::read(payload)?),
     }
 }
 

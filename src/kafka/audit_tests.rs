@@ -237,7 +237,7 @@ fn both_framings_hold_the_same_row() {
     assert_eq!(confluent[..5], [0, 0, 0, 1, 2]);
     assert_eq!(confluent[5..], single[10..]);
     assert_eq!(read(&confluent), read(&single));
-    assert_eq!(Framing::SingleObject.split(&single).unwrap().0, SchemaRef::Fingerprint(FINGERPRINT));
+    assert_eq!(Framing::SingleObject.split(None, &single).unwrap().0, SchemaRef::Fingerprint(FINGERPRINT));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! Source: Confluent Platform 8.0, "Schema Registry API Reference" (read 2026-11).
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use crate::domain::{BootTime, ForeignText, Secret};
 
@@ -46,6 +48,29 @@ pub trait CredentialSource: Send + Sync {
     /// # Errors
     /// Says why they cannot be had now; the request is made later.
     fn read(&self) -> Result<Credentials, String>;
+}
+
+/// The name of a schema in a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SchemaName {
+    Id(i32),
+    /// Confluent Platform 8: the same in every registry.
+    Guid([u8; 16]),
+}
+
+impl From<i32> for SchemaName {
+    fn from(id: i32) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl fmt::Display for SchemaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "{id}"),
+            Self::Guid(guid) => write!(f, "{}", Uuid::from_bytes(*guid)),
+        }
+    }
 }
 
 /// A schema as the registry has it.
@@ -90,7 +115,7 @@ pub struct Registry {
     client: Client,
     credentials: Box<dyn CredentialSource>,
     /// The outer lock is held for a look, an inner one through the request: one request in flight for an id.
-    schemas: std::sync::Mutex<HashMap<i32, Arc<Mutex<Learnt>>>>,
+    schemas: std::sync::Mutex<HashMap<SchemaName, Arc<Mutex<Learnt>>>>,
 }
 
 /// What is known of an id.
@@ -123,12 +148,17 @@ impl Registry {
         Ok(Self { settings, base, client, credentials, schemas: std::sync::Mutex::default() })
     }
 
-    /// The schema with this id and all that it refers to.
+    /// The schema of this name and all that it refers to.
     ///
     /// # Errors
     /// Each of [`RegistryFault`].
-    pub async fn schema(&self, id: i32, now: BootTime) -> Result<Arc<RegisteredSchema>, RegistryFault> {
-        let learnt = self.entry(id);
+    pub async fn schema(
+        &self,
+        name: impl Into<SchemaName>,
+        now: BootTime,
+    ) -> Result<Arc<RegisteredSchema>, RegistryFault> {
+        let name = name.into();
+        let learnt = self.entry(name);
         let mut learnt = learnt.lock().await;
         let missing_since = match &*learnt {
             Learnt::Known(schema) => return Ok(Arc::clone(schema)),
@@ -136,7 +166,7 @@ impl Registry {
             Learnt::Failed { missing_since, .. } => *missing_since,
             Learnt::Nothing => None,
         };
-        match self.fetch(id).await {
+        match self.fetch(name).await {
             Ok(schema) => {
                 let schema = Arc::new(schema);
                 *learnt = Learnt::Known(Arc::clone(&schema));
@@ -180,13 +210,13 @@ impl Registry {
         Ok(registered.id)
     }
 
-    fn entry(&self, id: i32) -> Arc<Mutex<Learnt>> {
+    fn entry(&self, name: SchemaName) -> Arc<Mutex<Learnt>> {
         let mut schemas = self.schemas.lock().expect("nothing panics while it holds this lock");
-        if MAX_MISSING <= schemas.len() && !schemas.contains_key(&id) {
+        if MAX_MISSING <= schemas.len() && !schemas.contains_key(&name) {
             // An entry that is locked has a request under way.
             schemas.retain(|_, learnt| learnt.try_lock().is_ok_and(|learnt| matches!(*learnt, Learnt::Known(_))));
         }
-        Arc::clone(schemas.entry(id).or_insert_with(|| Arc::new(Mutex::new(Learnt::Nothing))))
+        Arc::clone(schemas.entry(name).or_insert_with(|| Arc::new(Mutex::new(Learnt::Nothing))))
     }
 
     fn fault(&self, failure: Failure, missing_for: Duration) -> RegistryFault {
@@ -198,8 +228,12 @@ impl Registry {
     }
 
     /// Fetches a schema, then what it refers to, depth first.
-    async fn fetch(&self, id: i32) -> Result<RegisteredSchema, Failure> {
-        let root: Found = self.answer(self.request(Method::GET, &["schemas", "ids", &id.to_string()])?).await?;
+    async fn fetch(&self, name: SchemaName) -> Result<RegisteredSchema, Failure> {
+        let kind = match name {
+            SchemaName::Id(_) => "ids",
+            SchemaName::Guid(_) => "guids",
+        };
+        let root: Found = self.answer(self.request(Method::GET, &["schemas", kind, &name.to_string()])?).await?;
         let mut bytes = root.schema.len();
         let mut seen = HashSet::new();
         let mut references = Vec::new();
@@ -225,7 +259,7 @@ impl Registry {
             bytes += child.schema.len();
             if MAX_REFERENCES < seen.len() || self.settings.max_bytes < bytes {
                 let limits = format!("{MAX_REFERENCES} schemas and {} bytes", self.settings.max_bytes);
-                return Err(unknown(format!("schema {id} with its references exceeds {limits}")));
+                return Err(unknown(format!("schema {name} with its references exceeds {limits}")));
             }
             open.push((child.checked()?, 0));
         }

@@ -132,6 +132,15 @@ async fn a_schema_is_asked_for_once_and_kept() {
 }
 
 #[tokio::test]
+async fn a_schema_is_found_by_the_guid_that_a_header_names() {
+    let path = "/schemas/guids/00010203-0405-0607-0809-0a0b0c0d0e0f";
+    let fake = Arc::<Fake>::default().on(path, [found(r#""string""#)]);
+    let registry = registry(&fake).await;
+    let guid = SchemaName::Guid(std::array::from_fn(|n| u8::try_from(n).unwrap()));
+    assert_eq!(*registry.schema(guid, at(0)).await.unwrap(), alone(r#""string""#));
+}
+
+#[tokio::test]
 async fn many_who_want_one_schema_make_one_request() {
     let fake = Arc::<Fake>::default().on(ID_7, [found(r#""long""#)]);
     let registry = Arc::new(registry(&fake).await);
@@ -356,7 +365,7 @@ async fn any_number_of_ids_can_be_named_and_what_is_known_stays_known() {
     let registry = registry(&fake).await;
     assert!(registry.schema(7, at(0)).await.is_ok());
     for id in 100..100 + i32::try_from(MAX_MISSING).unwrap() {
-        registry.entry(id);
+        registry.entry(id.into());
     }
     assert!(registry.schemas.lock().unwrap().len() <= MAX_MISSING);
     assert!(registry.schema(7, at(1)).await.is_ok());

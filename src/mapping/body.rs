@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::draft::{Content, Draft};
 use super::encode::Json;
-use super::event_rules::{Derive, EventRules, PhoneRegion};
+use super::event_rules::{CustomerType, Derive, EventRules, PhoneRegion};
 use super::finish::{Notes, Privacy, Required, Warning};
 use super::rules::{DropReason, amounts, email, ids, network, person, phone, places, texts, times};
 use super::target::{ContentField, Target, TargetKind};
@@ -109,12 +109,26 @@ impl Body<'_> {
         for (target, identity, rule) in HASHED {
             self.hashes(target, identity, rule, &around, &mut seen);
         }
+        self.customer_type();
         for (target, identity) in CLEAR {
             if self.plain(target) {
                 self.identity.insert(identity);
             }
         }
         self.json.close_object();
+    }
+
+    fn customer_type(&mut self) {
+        let target = Target::UserCustomerType;
+        match self.rules.customer_type {
+            CustomerType::Send => {
+                self.plain(target);
+            }
+            CustomerType::Drop if self.draft.get(target).is_some() => {
+                self.notes.dropped.push((target, DropReason::SwitchedOff));
+            }
+            CustomerType::Drop => {}
+        }
     }
 
     /// The first country of the record that can be read in the clear.
@@ -313,7 +327,9 @@ fn write_plain(
         TargetKind::IpAddress => {
             json.text(key, &network::ip_address(texts::words(value)?, rules.private_addresses)?);
         }
-        TargetKind::UserAgent { max_chars } => json.text(key, &network::user_agent(texts::words(value)?, max_chars)?),
+        TargetKind::UserAgent { max_chars } => {
+            json.text(key, &network::user_agent(texts::words(value)?, max_chars, rules.odd_user_agents)?);
+        }
         TargetKind::Language => json.text(key, texts::language(texts::words(value)?)?),
         TargetKind::Locale { max_chars } => json.text(key, &texts::locale(texts::words(value)?, max_chars)?),
         TargetKind::Currency => json.text(key, amounts::currency(texts::words(value)?)?),

@@ -25,6 +25,8 @@ pub struct EventRules {
     /// country does not tell.
     pub phone_region: Option<PhoneRegion>,
     pub private_addresses: PrivateAddresses,
+    pub odd_user_agents: OddUserAgents,
+    pub customer_type: CustomerType,
     /// Whether `content_ids` and `num_items` follow from the contents where they are not mapped.
     pub derive: Derive,
 }
@@ -42,6 +44,8 @@ pub enum Late {
     #[default]
     Send,
     Skip,
+    /// It is sent, but never again if its answer is lost: Pinterest could not tell the second from the first.
+    Hold,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +60,22 @@ pub enum PrivateAddresses {
     #[default]
     Drop,
     Keep,
+}
+
+/// User agents of bots, and `Other`, which says that a parser recognised nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OddUserAgents {
+    #[default]
+    Drop,
+    Keep,
+}
+
+/// Whether `customer_type`, which Pinterest documents but does not publish in its schema, is sent where it is mapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CustomerType {
+    #[default]
+    Drop,
+    Send,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +115,8 @@ impl EventRules {
             missing_consent: MissingConsent::default(),
             phone_region: None,
             private_addresses: PrivateAddresses::default(),
+            odd_user_agents: OddUserAgents::default(),
+            customer_type: CustomerType::default(),
             derive: Derive::default(),
         }
     }

@@ -17,7 +17,8 @@ use super::rules::{DropReason, amounts, events, texts, times};
 use super::target::{Target, TargetKind};
 use super::value::Value;
 use crate::domain::{
-    ActionSource, ConversionEvent, EventFacts, EventKey, Mapped, Outcome, Reason, UnixMillis, UnixSeconds,
+    ActionSource, ConversionEvent, EventFacts, EventKey, InDoubtPolicy, Mapped, Outcome, Reason, UnixMillis,
+    UnixSeconds,
 };
 
 /// Pinterest counts an event that it receives later than this as offline
@@ -34,6 +35,13 @@ pub struct Finished {
     pub warnings: Vec<Warning>,
 }
 
+impl Finished {
+    /// With nothing to tell.
+    pub(super) const fn bare(mapped: Mapped) -> Self {
+        Self { mapped, dropped: Vec::new(), warnings: Vec::new() }
+    }
+}
+
 /// Something about an event that Pinterest takes, but does not serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Warning {
@@ -43,9 +51,13 @@ pub enum Warning {
     ValueNotPositive,
     /// `LDP` without both `st` and `country`: Pinterest does not heed it.
     LdpWithoutPlace,
+    /// Older than an hour: Pinterest counts it as offline, and may not deduplicate it against its tag.
+    Late,
 }
 
 impl Warning {
+    pub const ALL: [Self; 4] = [Self::OwnEventName, Self::ValueNotPositive, Self::LdpWithoutPlace, Self::Late];
+
     /// Stable code for metrics and notes.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -53,6 +65,20 @@ impl Warning {
             Self::OwnEventName => "own_event_name",
             Self::ValueNotPositive => "value_not_positive",
             Self::LdpWithoutPlace => "ldp_without_place",
+            Self::Late => "late",
+        }
+    }
+
+    /// What it means, as a sentence without full stop.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::OwnEventName => "Pinterest shows an event name of one's own as \"Unknown\"",
+            Self::ValueNotPositive => "Pinterest warns of a value that is zero or negative",
+            Self::LdpWithoutPlace => "Pinterest heeds LDP only beside both st and country",
+            Self::Late => {
+                "the event is older than an hour: Pinterest counts it as offline and may not deduplicate it against its tag"
+            }
         }
     }
 }
@@ -67,7 +93,7 @@ pub fn finish(draft: &Draft<'_>, rules: &EventRules, now: UnixMillis) -> Finishe
         Ok(decided) => Mapped::Event(ConversionEvent {
             key: decided.key,
             lane: decided.lane.id,
-            policy: rules.in_doubt.unwrap_or_else(|| decided.source.default_policy()),
+            policy: decided.policy,
             event_time: decided.time,
             body: decided.body,
             facts,
@@ -158,7 +184,7 @@ pub(super) struct Privacy<'d> {
 struct Decided<'d> {
     key: EventKey,
     lane: &'d LaneRule,
-    source: ActionSource,
+    policy: InDoubtPolicy,
     time: UnixSeconds,
     body: Bytes,
 }
@@ -183,6 +209,14 @@ fn decide<'d>(
     let lane = choose_lane(draft, rules)?;
     let required = Required { time: check_time(required.time, rules, now)?, ..required };
     facts.event_time = Some(required.time);
+    let is_late = is_late(required.time, now);
+    if is_late {
+        notes.warnings.push(Warning::Late);
+    }
+    let policy = match rules.late {
+        Late::Hold if is_late => InDoubtPolicy::Hold,
+        Late::Send | Late::Skip | Late::Hold => rules.in_doubt.unwrap_or_else(|| required.source.default_policy()),
+    };
     let privacy = Privacy {
         opt_out: guard(Target::OptOut, draft.get(Target::OptOut).map(texts::flag))?,
         opt_out_type: guard(Target::CustomOptOutType, draft.get(Target::CustomOptOutType).map(events::opt_out_type))?
@@ -201,7 +235,7 @@ fn decide<'d>(
         return Err(Outcome::new(Reason::NoIdentity));
     }
     let key = EventKey::new(&lane.ad_account, &required.name, &required.id);
-    Ok(Decided { key, lane, source: required.source, time: required.time, body: Bytes::from(body.into_boxed_slice()) })
+    Ok(Decided { key, lane, policy, time: required.time, body: Bytes::from(body.into_boxed_slice()) })
 }
 
 /// A consent that cannot be read is none.
@@ -249,10 +283,14 @@ fn check_time(time: UnixSeconds, rules: &EventRules, now: UnixMillis) -> Result<
     if moment < now.before(rules.max_age) {
         return Err(Outcome::new(Reason::TooOld));
     }
-    if rules.late == Late::Skip && moment < now.before(LATE_AFTER) {
+    if rules.late == Late::Skip && is_late(time, now) {
         return Err(Outcome::new(Reason::Late));
     }
     Ok(time.min(UnixSeconds(now.0.div_euclid(1000))))
+}
+
+fn is_late(time: UnixSeconds, now: UnixMillis) -> bool {
+    time.to_millis() < now.before(LATE_AFTER)
 }
 
 fn event_name<'d>(value: &'d Value<'_>) -> Result<Cow<'d, str>, DropReason> {
@@ -277,3 +315,6 @@ mod tests;
 
 #[cfg(test)]
 mod properties;
+
+#[cfg(test)]
+mod choices;

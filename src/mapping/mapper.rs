@@ -18,6 +18,10 @@ impl Mapper {
         Self { rules }
     }
 
+    pub(super) const fn rules(&self) -> &EventRules {
+        &self.rules
+    }
+
     /// What becomes of one payload, without its framing, that was written with the decoder's writer schema.
     #[must_use]
     pub fn map(&self, decoder: &Decoder, payload: &[u8], now: UnixMillis) -> Mapped {
@@ -32,7 +36,7 @@ impl Mapper {
             Ok(()) => finish(&draft, &self.rules, now),
             Err(fault) => {
                 let mapped = Mapped::Settled { outcome: fault.outcome(), facts: None };
-                Finished { mapped, dropped: Vec::new(), warnings: Vec::new() }
+                Finished::bare(mapped)
             }
         }
     }

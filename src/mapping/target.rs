@@ -15,6 +15,9 @@ const GUIDE: &str = "https://developers.pinterest.com/docs/track-conversions/tra
 const ENHANCED_MATCH: &str = "https://help.pinterest.com/en/business/article/enhanced-match";
 /// Pinterest's page on limited data processing, read 2026-09.
 const LDP: &str = "https://developers.pinterest.com/docs/track-conversions/use-limited-data-processing-flag/";
+/// Pinterest's page on what else an event may say, read 2026-09; of its schemas the field is in version 5.31 first.
+const ENHANCED_CONVERSIONS: &str =
+    "https://developers.pinterest.com/docs/track-conversions/track-conversions-in-the-api/, OpenAPI 5.31";
 /// The targets that Pinterest never sees.
 const OWN: &str = "pinrelay";
 
@@ -33,6 +36,7 @@ const FORM_FACTORS: &[&str] =
 const NETWORK_TYPES: &[&str] =
     &["wifi", "cellular_2g", "cellular_3g", "cellular_4g", "cellular_5g", "cellular_6g", "ethernet", "unknown"];
 const OS_FAMILIES: &[&str] = &["ios", "android", "macos", "windows", "linux", "bsd", "other"];
+const CUSTOMER_TYPES: &[&str] = &["new", "returning"];
 const ACTION_SOURCES: &[&str] = &["app_android", "app_ios", "web", "offline"];
 
 /// What a target takes, and what its values are bounded by.
@@ -209,12 +213,14 @@ targets! {
     UserExternalId, "user_data.external_id", TargetKind::Hashes, "as it is, white space around it removed; hashed", OPENAPI;
     UserHashedMaids, "user_data.hashed_maids", TargetKind::Hashes,
         "an advertising id in the case in which the device gives it; all zeros is absent; hashed", OPENAPI;
+    UserCustomerType, "user_data.customer_type", TargetKind::Choice(CUSTOMER_TYPES),
+        "`new` or `returning`; not hashed; sent only where the feed sets `customer_type: send`, because Pinterest's published schema lacks it", ENHANCED_CONVERSIONS;
     UserClickId, "user_data.click_id", text(FREE), "the value of the `_epik` cookie, white space around it removed; not hashed", GUIDE;
     UserPartnerId, "user_data.partner_id", text(FREE), "text as it is; not hashed; only where Pinterest asked for it", GUIDE;
     UserClientIpAddress, "user_data.client_ip_address", TargetKind::IpAddress,
         "IPv4 or IPv6, not unspecified, not private unless the feed keeps those; not hashed", GUIDE;
     UserClientUserAgent, "user_data.client_user_agent", TargetKind::UserAgent { max_chars: USER_AGENT },
-        "white space around it removed; `Other`, `null` and the like are absent; not hashed", GUIDE;
+        "white space around it removed; `null` and the like are absent, and so are `Other` and bots unless the feed keeps those; not hashed", GUIDE;
 
     CustomCurrency, "custom_data.currency", TargetKind::Currency, "ISO 4217 code, upper case", OPENAPI;
     CustomValue, "custom_data.value", TargetKind::Amount, "decimal text without exponent; zero and below draw a warning", GUIDE;
@@ -242,7 +248,7 @@ targets! {
     AppInfoAppStore, "app_info.app_store", text(100), "text as it is", OPENAPI;
     AppInfoAppVersion, "app_info.app_version", text(100), "text as it is", OPENAPI;
     AppInfoInstallTime, "app_info.install_time", TargetKind::Moment, "a moment since 1970, sent as Unix seconds", OPENAPI;
-    AppInfoUserAgent, "app_info.user_agent", TargetKind::UserAgent { max_chars: USER_AGENT }, "white space around it removed; `Other`, `null` and the like are absent", OPENAPI;
+    AppInfoUserAgent, "app_info.user_agent", TargetKind::UserAgent { max_chars: USER_AGENT }, "white space around it removed; `null` and the like are absent, and so are `Other` and bots unless the feed keeps those", OPENAPI;
     AppInfoWindowHeight, "app_info.window_height", integer(0, 30_720), "whole number", OPENAPI;
     AppInfoWindowWidth, "app_info.window_width", integer(0, 30_720), "whole number", OPENAPI;
 

@@ -47,6 +47,20 @@ impl Value<'_> {
         }
     }
 
+    /// The value in the clear, for a person who asked to see it.
+    pub(super) fn reveal(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Hash(text) => text.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Float(number) => number.to_string(),
+            Self::Boolean(flag) => flag.to_string(),
+            Self::Decimal(number) => number.to_string(),
+            Self::Instant(moment) => jiff::Timestamp::from_millisecond(moment.0)
+                .map_or_else(|_| moment.0.to_string(), |moment| moment.to_string()),
+            Self::Date { year, month, day } => format!("{year:04}-{month:02}-{day:02}"),
+        }
+    }
+
     /// Whether it is text of nothing but white space, which counts as absent.
     pub(super) fn is_blank(&self) -> bool {
         match self {

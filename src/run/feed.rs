@@ -12,10 +12,11 @@ use tokio::time::sleep;
 use crate::domain::{Mapped, Origin, Outcome, Reason, Record};
 use crate::kafka::framing::{Framing, SchemaRef};
 use crate::kafka::message::RawMessage;
-use crate::kafka::registry::{Registry, RegistryFault};
+use crate::kafka::registry::{Registry, RegistryFault, SchemaName};
 use crate::mapping::{Decoder, Mapper, Plan};
 
 use super::clock;
+use super::mapping::FeedMapping;
 
 /// Between two requests while the registry refuses our credentials.
 const REFUSED_AGAIN: Duration = Duration::from_secs(10);
@@ -39,19 +40,14 @@ enum Reading {
 }
 
 impl FeedReader {
-    /// `files`: the writer schemas of single-object framing, by fingerprint. `registry`: for Confluent's framing.
+    /// `registry`: for Confluent's framings.
     #[must_use]
-    pub fn new(
-        name: &str,
-        framing: Framing,
-        plan: Plan,
-        mapper: Mapper,
-        files: &HashMap<[u8; 8], String>,
-        registry: Option<Arc<Registry>>,
-    ) -> Self {
-        let decoders = files
+    pub fn new(name: &str, framing: Framing, mapping: FeedMapping, registry: Option<Arc<Registry>>) -> Self {
+        let FeedMapping { plan, mapper, references, writers, .. } = mapping;
+        let references: Vec<&str> = references.iter().map(String::as_str).collect();
+        let decoders = writers
             .iter()
-            .map(|(fingerprint, schema)| (SchemaRef::Fingerprint(*fingerprint), compile(schema, &[], &plan)))
+            .map(|(fingerprint, schema)| (SchemaRef::Fingerprint(*fingerprint), compile(schema, &references, &plan)))
             .collect();
         Self { name: name.into(), framing, plan, mapper, registry, decoders: RwLock::new(decoders) }
     }
@@ -61,7 +57,7 @@ impl FeedReader {
         let received = clock::wall();
         let mapped = match &message.payload {
             None => Mapped::Settled { outcome: Outcome::new(Reason::Tombstone), facts: None },
-            Some(payload) => match self.framing.split(payload) {
+            Some(payload) => match self.framing.split(message.value_schema_id.as_deref(), payload) {
                 Err(fault) => Mapped::Settled { outcome: fault.into(), facts: None },
                 Ok((schema, bytes)) => match &*self.reading(schema).await {
                     Reading::Decoded(decoder) => self.mapper.map(decoder, bytes, received),
@@ -83,12 +79,12 @@ impl FeedReader {
         if let Some(known) = self.decoders.read().unwrap_or_else(PoisonError::into_inner).get(&schema) {
             return Arc::clone(known);
         }
-        let (SchemaRef::Id(id), Some(registry)) = (schema, &self.registry) else {
+        let (Some(name), Some(registry)) = (registered(schema), &self.registry) else {
             return unknown("no schema of the feed has the fingerprint that the record names");
         };
         let mut told = false;
         loop {
-            let wait = match registry.schema(id, clock::boot()).await {
+            let wait = match registry.schema(name, clock::boot()).await {
                 Ok(found) => {
                     let references: Vec<_> = found.references.iter().map(String::as_str).collect();
                     let reading = compile(&found.schema, &references, &self.plan);
@@ -96,13 +92,13 @@ impl FeedReader {
                     return Arc::clone(decoders.entry(schema).or_insert(reading));
                 }
                 // Not remembered here: the registry client forgets it after a while, so that a late schema is found.
-                Err(RegistryFault::Unknown { cause }) => return unknown(&format!("schema id {id}: {cause}")),
+                Err(RegistryFault::Unknown { cause }) => return unknown(&format!("schema {name}: {cause}")),
                 Err(RegistryFault::Retry { after, cause }) => {
-                    self.tell(&mut told, id, &cause);
+                    self.tell(&mut told, name, &cause);
                     after
                 }
                 Err(RegistryFault::Refused { cause }) => {
-                    self.tell(&mut told, id, &cause);
+                    self.tell(&mut told, name, &cause);
                     REFUSED_AGAIN
                 }
             };
@@ -111,10 +107,19 @@ impl FeedReader {
     }
 
     /// A failure is logged when it begins, not each time that it is met again.
-    fn tell(&self, told: &mut bool, id: i32, cause: &str) {
+    fn tell(&self, told: &mut bool, name: SchemaName, cause: &str) {
         if !std::mem::replace(told, true) {
-            tracing::warn!(feed = &*self.name, schema.id = id, cause, "the registry gives no schema; records wait");
+            tracing::warn!(feed = &*self.name, schema = %name, cause, "the registry gives no schema; records wait");
         }
+    }
+}
+
+/// The name under which a registry has the schema.
+const fn registered(schema: SchemaRef) -> Option<SchemaName> {
+    match schema {
+        SchemaRef::Id(id) => Some(SchemaName::Id(id)),
+        SchemaRef::Guid(guid) => Some(SchemaName::Guid(guid)),
+        SchemaRef::Fingerprint(_) => None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! The one loop: effects of the core go out, inputs come in.
 //!
-//! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `engine` is the
+//! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of a feed's files what maps its records; `engine` is the
 //! loop; `feed` and `intake` decode and map; `restoring` brings partitions back; `clock` reads the clocks.
 
 pub mod clock;
 pub mod feed;
+pub mod mapping;
 pub mod picture;
 pub mod prepare;
 pub mod totals;
@@ -14,6 +15,7 @@ mod intake;
 mod restoring;
 mod settings;
 
+pub use mapping::FeedMapping;
 pub use picture::Names;
 pub use prepare::{Parts, StartFault, kafka_settings};
 pub use totals::Totals;

@@ -3,10 +3,7 @@
 //! Faults of one kind are gathered and reported together: first those that the configuration causes (schemas that do
 //! not map, addresses that are none), then those of the surroundings (topics, registry).
 
-use std::collections::HashMap;
 use std::fmt::Display;
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -18,12 +15,12 @@ use crate::kafka::registry::Registry;
 use crate::kafka::settings::{Cluster, KafkaSettings};
 use crate::kafka::topics::{self, InputTopics};
 use crate::kafka::transactions::Scribe;
-use crate::mapping::{Mapper, Plan, fingerprint};
 use crate::pinterest::Client;
 use crate::pipeline;
 
 use super::clock;
 use super::feed::FeedReader;
+use super::mapping::FeedMapping;
 use super::settings;
 
 /// Most bytes of a packed changelog record: half of what a topic takes by default.
@@ -160,37 +157,11 @@ fn check_configuration(config: &Config, registry: Option<&Arc<Registry>>) -> Res
 }
 
 fn reader(config: &Config, feed: &Feed, registry: Option<&Arc<Registry>>) -> Result<FeedReader, Vec<String>> {
-    let schema = read(&feed.schema).map_err(|fault| vec![fault])?;
-    let name = feed.schema.display().to_string();
-    let plan = Plan::compile(&name, &schema, &[], &feed.constants)
-        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    let mapper = Mapper::new(settings::event_rules(config, feed));
-    let (framing, files) = match &feed.framing {
-        ConfiguredFraming::Confluent => (Framing::Confluent, HashMap::new()),
-        ConfiguredFraming::SingleObject { writer_schemas } => {
-            (Framing::SingleObject, by_fingerprint(writer_schemas.iter().map(AsRef::as_ref))?)
-        }
+    let mapping = FeedMapping::prepare(config, feed)?;
+    let framing = match &feed.framing {
+        ConfiguredFraming::Confluent => Framing::Confluent,
+        ConfiguredFraming::ConfluentHeader => Framing::ConfluentHeader,
+        ConfiguredFraming::SingleObject { .. } => Framing::SingleObject,
     };
-    Ok(FeedReader::new(&feed.name, framing, plan, mapper, &files, registry.cloned()))
-}
-
-fn by_fingerprint<'a>(files: impl Iterator<Item = &'a Path>) -> Result<HashMap<[u8; 8], String>, Vec<String>> {
-    let (mut schemas, mut faults) = (HashMap::new(), Vec::new());
-    for file in files {
-        let schema = read(file).and_then(|text| match fingerprint(&text) {
-            Ok(fingerprint) => Ok((fingerprint, text)),
-            Err(fault) => Err(format!("{}: {fault}", file.display())),
-        });
-        match schema {
-            Ok((fingerprint, text)) => {
-                schemas.insert(fingerprint, text);
-            }
-            Err(fault) => faults.push(fault),
-        }
-    }
-    if faults.is_empty() { Ok(schemas) } else { Err(faults) }
-}
-
-fn read(file: &Path) -> Result<String, String> {
-    fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {}", file.display(), error.kind()))
+    Ok(FeedReader::new(&feed.name, framing, mapping, registry.cloned()))
 }

@@ -3,15 +3,15 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::config::{Choice, Config, Feed, Lane, LaneMode, Property, RegistryAuth, SecretSource, Start};
-use crate::config::{Derive as ConfiguredDerive, OnLost as ConfiguredOnLost, PrivateAddresses as ConfiguredAddresses};
-use crate::domain::{LaneId, Secret};
+use crate::config::{
+    Config, Feed, Lane, LaneMode, OnLost as ConfiguredOnLost, Property, RegistryAuth, SecretSource, Start,
+};
+use crate::domain::Secret;
 use crate::kafka::audit::{AuditFeed, AuditLane, LaneMode as AuditMode};
 use crate::kafka::registry::{CredentialSource, Credentials, RegistrySettings};
 use crate::kafka::settings::{
     BacklogLimits, Cluster, FeedTopics, KafkaSettings, OnLost, Retention, Start as FirstStart, Timeouts,
 };
-use crate::mapping::{Derive, EventRules, LaneRule, Late, MissingConsent, PhoneRegion, PrivateAddresses};
 use crate::pinterest::{BaseUrl, BaseUrlFault, ClientSettings, Mode, TokenSource};
 
 /// By how much the clocks of brokers and processes may differ: far above what NTP leaves.
@@ -94,44 +94,6 @@ pub(super) fn audit_lanes(config: &Config) -> Vec<AuditLane> {
         },
     };
     config.lanes.iter().map(lane).collect()
-}
-
-/// How the records of `feed` become events.
-pub(super) fn event_rules(config: &Config, feed: &Feed) -> EventRules {
-    let lanes: Vec<_> = config
-        .lanes
-        .iter()
-        .zip(0..)
-        .map(|(lane, number)| LaneRule {
-            id: LaneId(number),
-            name: lane.name.as_str().into(),
-            ad_account: lane.ad_account_id.clone(),
-        })
-        .collect();
-    let default_lane = lanes.iter().find(|lane| *lane.name == *feed.lane).expect("config checks that it exists");
-    let mut rules = EventRules::new(default_lane.clone());
-    rules.lanes = lanes;
-    rules.in_doubt = feed.in_doubt;
-    rules.clock_tolerance = feed.clock_tolerance;
-    rules.max_age = feed.max_age;
-    rules.late = match feed.late {
-        Choice::Send => Late::Send,
-        Choice::Skip => Late::Skip,
-    };
-    rules.missing_consent = match feed.missing_consent {
-        Choice::Send => MissingConsent::Send,
-        Choice::Skip => MissingConsent::Skip,
-    };
-    rules.private_addresses = match feed.private_addresses {
-        ConfiguredAddresses::Drop => PrivateAddresses::Drop,
-        ConfiguredAddresses::Keep => PrivateAddresses::Keep,
-    };
-    rules.derive = match feed.derive {
-        ConfiguredDerive::Missing => Derive::Missing,
-        ConfiguredDerive::Nothing => Derive::Nothing,
-    };
-    rules.phone_region = feed.phone_region.as_deref().and_then(PhoneRegion::try_new);
-    rules
 }
 
 pub(super) fn registry(url: &str) -> RegistrySettings {

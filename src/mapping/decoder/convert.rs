@@ -1,6 +1,10 @@
 //! From what the bytes hold to the value that a source wants.
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use uuid::Uuid;
 
 use super::Fault;
@@ -54,6 +58,10 @@ pub(super) fn convert<'a>(feed: &'a Feed, raw: Raw<'a>) -> Result<Option<Value<'
         (Step::Float, Raw::Float(float)) => Value::Float(float),
         (Step::Scaled(scale), Raw::Integer(integer)) => Value::Decimal(Decimal::new(integer, scale)),
         (Step::Instant(unit), Raw::Integer(count)) => Value::Instant(instant(count, unit)),
+        (Step::LocalInstant(unit), Raw::Integer(count)) => local_instant(count, unit, reading.zone.as_ref()),
+        (Step::FloatInstant(unit), Raw::Float(count)) => float_instant(count, unit),
+        (Step::TextInstant(unit), Raw::Text(text)) => text_instant(text, unit),
+        (Step::TextTime, Raw::Text(text)) => text_time(text, reading.zone.as_ref()),
         (Step::Date, Raw::Integer(days)) => date(days),
         (Step::Decimal(scale), Raw::Bytes(bytes)) => Value::Decimal(decimal(bytes, scale)?),
         (Step::Utf8, Raw::Bytes(bytes)) => Value::Text(utf8(bytes)?.into()),
@@ -98,6 +106,54 @@ fn instant(count: i64, unit: Unit) -> UnixMillis {
         Unit::Micros => count.div_euclid(1000),
         Unit::Nanos => count.div_euclid(1_000_000),
     })
+}
+
+/// What the clocks of the zone showed. At the hour that autumn repeats it is the first, at the one that spring skips the
+/// one behind it.
+fn local_instant(count: i64, unit: Unit, zone: Option<&TimeZone>) -> Value<'static> {
+    let UnixMillis(millis) = instant(count, unit);
+    let shown = Timestamp::from_millisecond(millis).ok().map(|moment| TimeZone::UTC.to_datetime(moment));
+    let moment = shown.and_then(|shown| in_zone(shown, zone));
+    Value::Instant(moment.unwrap_or(UnixMillis(millis)))
+}
+
+fn in_zone(shown: DateTime, zone: Option<&TimeZone>) -> Option<UnixMillis> {
+    let moment = zone?.to_timestamp(shown).ok()?;
+    Some(UnixMillis(moment.as_millisecond()))
+}
+
+/// A date-time with an offset, or one of the zone; what is neither stays text, which the target's rule refuses.
+fn text_time<'a>(text: &'a str, zone: Option<&TimeZone>) -> Value<'a> {
+    let trimmed = text.trim();
+    let with_offset = trimmed.parse::<Timestamp>().ok().map(|moment| UnixMillis(moment.as_millisecond()));
+    let moment = with_offset.or_else(|| in_zone(trimmed.parse().ok()?, zone));
+    moment.map_or(Value::Text(text.into()), Value::Instant)
+}
+
+/// A count in text, with or without a fraction; what is none stays text.
+fn text_instant(text: &str, unit: Unit) -> Value<'_> {
+    let trimmed = text.trim();
+    let count = match trimmed.parse::<i64>() {
+        Ok(count) => Some(instant(count, unit)),
+        Err(_) => trimmed.parse::<Decimal>().ok().and_then(|count| decimal_instant(count, unit)),
+    };
+    count.map_or(Value::Text(text.into()), Value::Instant)
+}
+
+/// A count in a float; what is no number stays one.
+fn float_instant(count: f64, unit: Unit) -> Value<'static> {
+    let moment = Decimal::try_from(count).ok().and_then(|count| decimal_instant(count, unit));
+    moment.map_or(Value::Float(count), Value::Instant)
+}
+
+fn decimal_instant(count: Decimal, unit: Unit) -> Option<UnixMillis> {
+    let millis = match unit {
+        Unit::Seconds => count.checked_mul(Decimal::ONE_THOUSAND)?,
+        Unit::Millis => count,
+        Unit::Micros => count.checked_div(Decimal::ONE_THOUSAND)?,
+        Unit::Nanos => count.checked_div(Decimal::from(1_000_000))?,
+    };
+    millis.floor().to_i64().map(UnixMillis)
 }
 
 /// Days since 1970-01-01 as a day of the proleptic Gregorian calendar. Years are counted from March, so that the leap

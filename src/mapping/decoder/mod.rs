@@ -15,6 +15,7 @@ mod compile;
 mod convert;
 mod cursor;
 mod run;
+mod trace;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use super::plan::{Compiled, Place, Plan, Source};
 use super::schema::{Schema, parse};
 use super::value::Value;
 use crate::domain::{Outcome, Reason};
+pub use trace::{Fate, Fed, FedPlace};
+
 use compile::Op;
 use cursor::Cursor;
 use run::Ranked;
@@ -87,7 +90,7 @@ impl Decoder {
         let mut cursor = Cursor::new(payload);
         let mut ranked = Ranked::new(sink, self.plan.n_slots);
         let read = run::run(&self.root, self, &self.writer, &mut cursor, &mut ranked);
-        ranked.flush();
+        ranked.flush(&self.plan.outlets);
         read.and_then(|()| cursor.finish()).map_err(|fault| *fault.0)
     }
 }
@@ -96,6 +99,8 @@ impl Decoder {
 trait Sink<'a> {
     fn put(&mut self, source: &'a Source, value: Value<'a>);
     fn begin_content(&mut self);
+    /// Begins the next value of a map.
+    fn at_key(&mut self, _key: &'a [u8]) {}
 }
 
 impl<'a> Sink<'a> for Draft<'a> {

@@ -8,6 +8,8 @@ use super::super::target::ContentField;
 use super::tests::{NOW, body, least, rules, text, with};
 use super::*;
 use crate::domain::Identity;
+use crate::domain::body::check_event;
+use crate::mapping::event_rules::{CustomerType, Derive, OddUserAgents, PrivateAddresses};
 
 fn any_value() -> impl Strategy<Value = Value<'static>> {
     prop_oneof![
@@ -25,6 +27,9 @@ fn any_value() -> impl Strategy<Value = Value<'static>> {
             "10115",
             "2026-03-01T11:00:00Z",
             "wifi",
+            "new",
+            "Other",
+            "10.0.0.1",
             "ios",
             "de-CH",
             "216.3.128.12",
@@ -82,96 +87,31 @@ fn anything_that_is_not_taken() -> impl Strategy<Value = (Target, Value<'static>
     })
 }
 
-/// What Pinterest's schema says of a value, by the paths of its OpenAPI description 5.23.0.
-fn check_value(path: &str, value: &serde_json::Value) {
-    const INTEGERS: &[&str] = &[
-        "event_time",
-        "quantity",
-        "num_items",
-        "vendor_id",
-        "install_time",
-        "window_height",
-        "window_width",
-        "battery_level",
-        "cpu_cores",
-        "_space",
-        "storage_size",
-        "screen_density",
-        "screen_height",
-        "screen_width",
-    ];
-    let is_list_of_texts = |value: &serde_json::Value| {
-        value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(serde_json::Value::is_string))
-    };
-    let hashed = matches!(
-        path,
-        "user_data.em"
-            | "user_data.ph"
-            | "user_data.ge"
-            | "user_data.db"
-            | "user_data.ln"
-            | "user_data.fn"
-            | "user_data.ct"
-            | "user_data.st"
-            | "user_data.zp"
-            | "user_data.country"
-            | "user_data.external_id"
-            | "user_data.hashed_maids"
-    );
-    let fits = if hashed {
-        let is_hash = |text: &serde_json::Value| {
-            text.as_str()
-                .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
-        };
-        is_list_of_texts(value) && value.as_array().is_some_and(|list| list.iter().all(is_hash))
-    } else if matches!(path, "custom_data.content_ids" | "device_info.languages") {
-        is_list_of_texts(value)
-    } else if matches!(path, "opt_out" | "wifi") {
-        value.is_boolean()
-    } else if INTEGERS.iter().any(|end| path.ends_with(end)) {
-        value.is_i64()
-    } else {
-        value.as_str().is_some_and(|text| !text.is_empty())
-    };
-    assert!(fits, "{path}: {value}");
-}
-
-fn check_object(path: &str, value: &serde_json::Value) {
-    for (key, value) in value.as_object().expect("an object") {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        match path.as_str() {
-            "user_data" | "custom_data" | "app_info" | "device_info" => check_object(&path, value),
-            "custom_data.contents" => {
-                for element in value.as_array().expect("a list") {
-                    assert!(element.as_object().is_some_and(|fields| !fields.is_empty()));
-                    for (key, value) in element.as_object().expect("an object") {
-                        assert!(ContentField::from_path(key).is_some(), "contents.{key}");
-                        check_value(key, value);
-                    }
-                }
-            }
-            path => {
-                let target = Target::from_path(path).unwrap_or_else(|| panic!("{path} is no target"));
-                assert!(!target.is_decision(), "{path}");
-                check_value(path, value);
-            }
-        }
-    }
+/// What a feed may choose about its events.
+fn any_rules() -> impl Strategy<Value = EventRules> {
+    any::<[bool; 4]>().prop_map(|[private, odd, typed, derived]| EventRules {
+        private_addresses: if private { PrivateAddresses::Keep } else { PrivateAddresses::Drop },
+        odd_user_agents: if odd { OddUserAgents::Keep } else { OddUserAgents::Drop },
+        customer_type: if typed { CustomerType::Send } else { CustomerType::Drop },
+        derive: if derived { Derive::Missing } else { Derive::Nothing },
+        ..rules()
+    })
 }
 
 proptest! {
     #[test]
-    fn every_body_is_one_that_pinterests_schema_takes(draft in any_draft()) {
-        match finish(&draft, &rules(), NOW).mapped {
+    fn every_body_is_one_that_pinterests_schema_takes(draft in any_draft(), rules in any_rules()) {
+        match finish(&draft, &rules, NOW).mapped {
             Mapped::Event(event) => {
                 let body: serde_json::Value = serde_json::from_slice(&event.body).expect("JSON");
-                check_object("", &body);
+                prop_assert_eq!(check_event(&body), Ok(()));
                 for target in Target::ALL.iter().filter(|target| target.is_required()) {
                     prop_assert!(body.get(target.path()).is_some(), "{}", target.path());
                 }
                 let user_data = body["user_data"].as_object().expect("an object");
                 prop_assert!(event.facts.identity.iter().map(Identity::as_str).all(|name| user_data.contains_key(name)));
-                prop_assert_eq!(event.facts.identity.iter().count(), user_data.len());
+                let beside = usize::from(user_data.contains_key("customer_type"));
+                prop_assert_eq!(event.facts.identity.iter().count() + beside, user_data.len());
                 prop_assert!(event.facts.identity.suffices());
                 prop_assert_eq!(event.facts.value.as_deref(), body["custom_data"]["value"].as_str());
             }

@@ -21,7 +21,7 @@ pub(super) fn text(text: &str) -> Value<'_> {
     Value::Text(text.into())
 }
 
-fn ago(seconds: i64) -> Value<'static> {
+pub(super) fn ago(seconds: i64) -> Value<'static> {
     Value::Instant(UnixMillis(NOW.0 - 1000 * seconds))
 }
 

@@ -6,22 +6,14 @@
 //! "pinterest": ["custom_data.order_id", {"to": "event_id", "prefix": "order-"}]
 //! ```
 //!
-//! | key | on | meaning |
-//! |---|---|---|
-//! | `to` | every type that yields a value | the target; within `custom_data.contents` one of its fields |
-//! | `values` | enum, string, int, long, boolean | what each value yields; null for nothing |
-//! | `default` | all | what null yields, and a value that `values` lacks |
-//! | `scale` | int, long | decimal places of minor units |
-//! | `unit` | plain int, long | seconds, millis, micros or nanos since 1970 |
-//! | `hashed` | what yields text | that it is a SHA-256 hash already |
-//! | `prefix` | what yields text, plain int, long | text put before the value |
-//! | `order` | outside of contents | which of several sources counts first |
+//! [`KEYS`] has every key.
 //!
 //! An annotation reaches through unions, arrays and maps down to the values; through records only that of
 //! `custom_data.contents` does, whose records are the elements. The outermost record's own annotation holds constants.
 
 use std::collections::HashMap;
 
+use jiff::tz::TimeZoneDatabase;
 use serde_json::{Map, Value as Json};
 
 use super::constant::{Constant, nearest};
@@ -30,8 +22,35 @@ use super::{Place, Reading};
 use crate::mapping::schema::Unit;
 use crate::mapping::target::{ContentField, Target, TargetKind};
 
-/// Longest prefix, in bytes: it is repeated for every item of an array.
+/// Every key of the object form: its name, the types that it goes with, what it means.
+pub const KEYS: [(&str, &str, &str); 13] = [
+    ("to", "every type that yields a value", "the target; within `custom_data.contents` one of its fields"),
+    ("values", "enum, string, int, long, boolean", "what each value yields; `null` for nothing"),
+    ("default", "all", "what null yields, and a value that `values` lacks"),
+    ("scale", "int, long", "decimal places of minor units: 2 makes 1999 a value of 19.99"),
+    (
+        "unit",
+        "plain int, long, float, double, string",
+        "what a count since 1970 counts: `seconds`, `millis`, `micros` or `nanos`",
+    ),
+    ("zone", "string, local timestamps", "time zone of times that name no offset: `Europe/Vienna`, `UTC`"),
+    ("hashed", "what yields text", "`true`: it is a SHA-256 hash already, as 64 hex digits or 32 bytes"),
+    ("prefix", "what yields text, plain int, long", "text put before the value"),
+    ("key", "map", "the one key whose value counts"),
+    (
+        "part",
+        "what yields text, whole numbers, days, moments",
+        "which part of a text composed of several fields, from 1",
+    ),
+    ("join", "a `part` behind the first", "what stands before the part; `-` if not said"),
+    ("order", "outside of contents", "which of several sources counts first: 1 before 2"),
+    ("doc", "all", "a remark for readers"),
+];
+
+/// Longest `prefix` and `join`, in bytes: they are repeated for every item of an array.
 const MAX_PREFIX_BYTES: usize = 64;
+/// Between the parts of a text that say nothing else.
+const JOIN: &str = "-";
 /// `rust_decimal` holds 28 digits.
 const MAX_SCALE: u64 = 28;
 
@@ -49,8 +68,21 @@ pub(super) enum Annotation {
     Value {
         place: Place,
         reading: Box<Reading>,
-        order: Option<i64>,
+        rank: Rank,
     },
+}
+
+/// How a source stands to the others of its target.
+#[derive(Default)]
+pub(super) struct Rank {
+    pub(super) order: Option<i64>,
+    pub(super) part: Option<PartOf>,
+}
+
+/// One of several fields of which a text is composed.
+pub(super) struct PartOf {
+    pub(super) number: i64,
+    pub(super) join: Box<str>,
 }
 
 impl Place {
@@ -103,7 +135,9 @@ fn one(json: &Json, context: Context, path: &str, faults: &mut Faults) -> Option
     let Some(object) = object else {
         return Some(match place {
             Place::Target(Target::CustomContents) => Annotation::Contents,
-            Place::Target(_) | Place::Content(_) => Annotation::Value { place, reading: Box::default(), order: None },
+            Place::Target(_) | Place::Content(_) => {
+                Annotation::Value { place, reading: Box::default(), rank: Rank::default() }
+            }
         });
     };
     if place == Place::Target(Target::CustomContents) {
@@ -142,10 +176,10 @@ struct Keys<'j, 'f> {
 impl Keys<'_, '_> {
     fn read(mut self) -> Annotation {
         let mut reading = Reading::default();
-        let mut order = None;
+        let (mut order, mut part, mut join) = (None, None, None);
         for (key, json) in self.object {
             match key.as_str() {
-                "to" => {}
+                "to" | "doc" => {}
                 "values" => reading.table = self.table(json),
                 "default" => reading.default = self.constant(json, "`default`"),
                 "scale" => match json.as_u64().filter(|scale| *scale <= MAX_SCALE) {
@@ -162,11 +196,19 @@ impl Keys<'_, '_> {
                     Some(hashed) => reading.hashed = hashed,
                     None => self.fault("`hashed` is no boolean".into(), "write true"),
                 },
-                "prefix" => match json.as_str().filter(|prefix| prefix.len() <= MAX_PREFIX_BYTES) {
-                    Some(prefix) => reading.prefix = Some(prefix.into()),
-                    None => {
-                        self.fault(format!("`prefix` is no text of at most {MAX_PREFIX_BYTES} bytes"), "shorten it");
-                    }
+                "zone" => match json.as_str().and_then(|name| TimeZoneDatabase::bundled().get(name).ok()) {
+                    Some(zone) => reading.zone = Some(zone),
+                    None => self.fault("`zone` names no time zone".into(), "write one as in `Europe/Vienna`, or `UTC`"),
+                },
+                "key" => match json.as_str() {
+                    Some(key) => reading.key = Some(key.into()),
+                    None => self.fault("`key` is no text".into(), "write one key of the map"),
+                },
+                "prefix" => reading.prefix = self.short_text(json, "prefix"),
+                "join" => join = self.short_text(json, "join"),
+                "part" => match json.as_i64().filter(|number| 1 <= *number) {
+                    Some(number) => part = Some(number),
+                    None => self.fault("`part` is no whole number from 1".into(), "write 1 for what stands first"),
                 },
                 "order" => match json.as_i64() {
                     Some(rank) => order = Some(rank),
@@ -174,22 +216,43 @@ impl Keys<'_, '_> {
                 },
                 _ => self.fault(
                     format!("`{key}` is no part of an annotation"),
-                    "it knows to, values, default, scale, unit, hashed, prefix, order",
+                    &format!("it knows {}", KEYS.map(|(name, ..)| name).join(", ")),
                 ),
             }
         }
-        if reading.table.is_some()
-            && (reading.scale.is_some() || reading.unit.is_some() || reading.hashed || reading.prefix.is_some())
-        {
+        let is_plain = reading.scale.is_none()
+            && reading.unit.is_none()
+            && reading.zone.is_none()
+            && !reading.hashed
+            && reading.prefix.is_none();
+        if reading.table.is_some() && !is_plain {
             self.fault(
-                "`values` goes with none of scale, unit, hashed and prefix".into(),
+                "`values` goes with none of scale, unit, zone, hashed and prefix".into(),
                 "let the table yield what is to be sent",
             );
         }
-        if order.is_some() && matches!(self.place, Place::Content(_)) {
-            self.fault("`order` within contents".into(), "feed each of their fields from one field");
+        if (order.is_some() || part.is_some()) && matches!(self.place, Place::Content(_)) {
+            self.fault("`order` or `part` within contents".into(), "feed each of their fields from one field");
         }
-        Annotation::Value { place: self.place, reading: Box::new(reading), order }
+        if join.is_some() && part.is_none_or(|number| number == 1) {
+            self.fault("`join` without a part before it".into(), "write it at the parts behind the first");
+        }
+        if part.is_some()
+            && (reading.hashed || !matches!(self.place.kind(), TargetKind::Text { .. } | TargetKind::Hashes))
+        {
+            let what = format!("{} is not composed of parts", self.place.path());
+            self.fault(what, "only texts, and what is hashed, are");
+        }
+        let part = part.map(|number| PartOf { number, join: join.unwrap_or_else(|| JOIN.into()) });
+        Annotation::Value { place: self.place, reading: Box::new(reading), rank: Rank { order, part } }
+    }
+
+    fn short_text(&mut self, json: &Json, key: &str) -> Option<Box<str>> {
+        let text = json.as_str().filter(|text| text.len() <= MAX_PREFIX_BYTES);
+        if text.is_none() {
+            self.fault(format!("`{key}` is no text of at most {MAX_PREFIX_BYTES} bytes"), "shorten it");
+        }
+        text.map(Into::into)
     }
 
     fn table(&mut self, json: &Json) -> Option<HashMap<Box<str>, Option<Constant>>> {

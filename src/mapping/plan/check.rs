@@ -1,45 +1,117 @@
 //! What can be said of a plan only when all of its sources are known.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::constant::Constant;
 use super::fault::Faults;
 use super::tree::Draft;
-use super::{Place, Source};
+use super::{Joint, Outlet, Place, Reading, Source};
 use crate::domain::{Identity, IdentitySet};
 use crate::mapping::target::Target;
 
-/// Orders the sources that share a target by preference, and finds targets fed twice. Gives how many slots they need.
-pub(super) fn rank(drafts: &mut [Draft], faults: &mut Faults) -> usize {
-    let mut groups: BTreeMap<(Box<str>, &'static str), Vec<usize>> = BTreeMap::new();
+/// Orders the sources that share a target by preference, joins those that are parts of one text, and finds targets fed
+/// twice. Gives how many slots they need, and what comes of the slots.
+pub(super) fn rank(drafts: &mut [Draft], faults: &mut Faults) -> (usize, Box<[Outlet]>) {
+    let mut groups: BTreeMap<(Box<str>, Place), Vec<usize>> = BTreeMap::new();
     for (n, draft) in drafts.iter().enumerate() {
-        let is_list = matches!(draft.source.place, Place::Target(target) if target.is_list());
-        if !is_list {
-            groups.entry((draft.contents.clone(), draft.source.place.path())).or_default().push(n);
+        groups.entry((draft.contents.clone(), draft.source.place)).or_default().push(n);
+    }
+    let mut slots = Slots { drafts, count: 0, outlets: Vec::new() };
+    for ((_, place), group) in groups {
+        slots.group(place, &group, faults);
+    }
+    (slots.count, slots.outlets.into())
+}
+
+struct Slots<'d> {
+    drafts: &'d mut [Draft],
+    count: usize,
+    outlets: Vec<Outlet>,
+}
+
+/// What may feed a target: one field, or all the parts of a text.
+struct Candidate {
+    order: Option<i64>,
+    drafts: Vec<usize>,
+}
+
+impl Slots<'_> {
+    fn group(&mut self, place: Place, group: &[usize], faults: &mut Faults) {
+        let is_list = matches!(place, Place::Target(target) if target.is_list());
+        let (parts, whole): (Vec<usize>, Vec<usize>) =
+            group.iter().partition(|n| self.drafts.get(**n).is_some_and(|draft| draft.rank.part.is_some()));
+        let mut candidates: Vec<Candidate> =
+            whole.into_iter().map(|n| Candidate { order: self.order(n), drafts: vec![n] }).collect();
+        // Every value of a list counts, so that its sources need not wait for each other.
+        if is_list {
+            candidates.clear();
+        }
+        let composed = self.compose(parts, faults);
+        if composed.is_none() && candidates.len() < 2 {
+            return;
+        }
+        candidates.extend(composed);
+        candidates.sort_by_key(|candidate| candidate.order);
+        let distinct = candidates.iter().all(|candidate| candidate.order.is_some())
+            && candidates.is_sorted_by(|a, b| a.order < b.order);
+        if 1 < candidates.len() && !distinct {
+            let paths: Vec<_> = candidates.iter().map(|candidate| self.paths(&candidate.drafts)).collect();
+            let what = format!("{} is fed by {}", place.path(), paths.join(" and by "));
+            let last = paths.last().map_or("", String::as_str);
+            faults.add(last, what, "keep one, or give each its own `order`: 1 counts first");
+        }
+        for candidate in candidates {
+            self.wait(place, &candidate.drafts);
         }
     }
-    let mut n_slots = 0;
-    for ((_, path), mut group) in groups {
-        if group.len() < 2 {
-            continue;
+
+    /// The parts of a text in their order, and what is wrong with them.
+    fn compose(&self, mut parts: Vec<usize>, faults: &mut Faults) -> Option<Candidate> {
+        let number = |n: &usize| self.drafts.get(*n).and_then(|draft| Some(draft.rank.part.as_ref()?.number));
+        parts.sort_by_key(number);
+        let first = self.drafts.get(*parts.first()?)?;
+        let (path, target) = (&first.source.path, first.source.place.path());
+        if parts.len() < 2 {
+            faults.add(path, format!("{target} has one part"), "give it a second, or remove `part`");
         }
-        let order = |n: &usize| drafts.get(*n).and_then(|draft| draft.order);
-        group.sort_by_key(order);
-        let distinct = group.iter().all(|n| order(n).is_some()) && group.is_sorted_by(|a, b| order(a) < order(b));
-        if !distinct {
-            let paths: Vec<_> = group.iter().filter_map(|n| drafts.get(*n)).map(|draft| &*draft.source.path).collect();
-            let what = format!("{path} is fed by {}", paths.join(" and by "));
-            let place = paths.last().copied().unwrap_or("");
-            faults.add(place, what, "keep one, or give each its own `order`: 1 counts first");
+        if !parts.is_sorted_by(|a, b| number(a) < number(b)) {
+            let what = format!("parts of {target} have the same number: {}", self.paths(&parts));
+            faults.add(path, what, "number them from 1 in the order in which they stand");
         }
-        for n in group {
-            if let Some(draft) = drafts.get_mut(n) {
-                draft.source.slot = Some(n_slots);
-                n_slots += 1;
+        let orders = parts.iter().filter_map(|n| self.order(*n));
+        Some(Candidate { order: orders.min(), drafts: parts })
+    }
+
+    fn order(&self, n: usize) -> Option<i64> {
+        self.drafts.get(n)?.rank.order
+    }
+
+    fn paths(&self, drafts: &[usize]) -> String {
+        let paths: Vec<_> =
+            drafts.iter().filter_map(|n| self.drafts.get(*n)).map(|draft| &*draft.source.path).collect();
+        paths.join(" + ")
+    }
+
+    /// Gives each a slot, and says what comes of them.
+    fn wait(&mut self, place: Place, drafts: &[usize]) {
+        let path = self.paths(drafts).into();
+        let mut parts = Vec::with_capacity(drafts.len());
+        for n in drafts {
+            let Some(draft) = self.drafts.get_mut(*n) else { continue };
+            let slot = self.count;
+            self.count += 1;
+            draft.source.slot = Some(slot);
+            match &draft.rank.part {
+                None => self.outlets.push(Outlet::Slot(slot)),
+                Some(part) => parts.push(Joint { slot, join: part.join.clone() }),
             }
         }
+        if !parts.is_empty() {
+            let source = Arc::new(Source { path, place, reading: Reading::default(), slot: None });
+            self.outlets.push(Outlet::Joined { source, parts: parts.into() });
+        }
     }
-    n_slots
 }
 
 /// Finds targets that a constant feeds although a field does.

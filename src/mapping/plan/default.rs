@@ -29,8 +29,8 @@ fn value(schema: &Schema, ty: TypeId, json: &Json, depth: usize, out: &mut Vec<u
             out.extend_from_slice(&float.to_le_bytes());
         }
         (Kind::Double, Json::Number(number)) => out.extend_from_slice(&number.as_f64()?.to_le_bytes()),
-        (Kind::String, Json::String(text)) => bytes(text.as_bytes(), out)?,
-        (Kind::Bytes, Json::String(text)) => bytes(&latin1(text)?, out)?,
+        (Kind::String, Json::String(text)) => bytes(text.as_bytes(), out),
+        (Kind::Bytes, Json::String(text)) => bytes(&latin1(text)?, out),
         (Kind::Fixed(fixed), Json::String(text)) => {
             let raw = latin1(text).filter(|raw| raw.len() == fixed.size)?;
             out.extend_from_slice(&raw);
@@ -39,19 +39,19 @@ fn value(schema: &Schema, ty: TypeId, json: &Json, depth: usize, out: &mut Vec<u
             long(i64::try_from(of.symbols.iter().position(|symbol| **symbol == **text)?).ok()?, out);
         }
         (Kind::Array(items), Json::Array(list)) => {
-            block(list.len(), out)?;
+            block(list.len(), out);
             for item in list {
                 value(schema, *items, item, depth + 1, out)?;
             }
-            end(list.len(), out);
+            end(out);
         }
         (Kind::Map(values), Json::Object(object)) => {
-            block(object.len(), out)?;
+            block(object.len(), out);
             for (key, json) in object {
-                bytes(key.as_bytes(), out)?;
+                bytes(key.as_bytes(), out);
                 value(schema, *values, json, depth + 1, out)?;
             }
-            end(object.len(), out);
+            end(out);
         }
         (Kind::Union(branches), json) => {
             let start = out.len();
@@ -73,21 +73,19 @@ fn value(schema: &Schema, ty: TypeId, json: &Json, depth: usize, out: &mut Vec<u
     Some(())
 }
 
-fn block(count: usize, out: &mut Vec<u8>) -> Option<()> {
-    long(i64::try_from(count).ok()?, out);
-    Some(())
-}
-
-fn end(count: usize, out: &mut Vec<u8>) {
+pub(super) fn block(count: usize, out: &mut Vec<u8>) {
     if 0 < count {
-        out.push(0);
+        long(i64::try_from(count).unwrap_or(i64::MAX), out);
     }
 }
 
-fn bytes(raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    long(i64::try_from(raw.len()).ok()?, out);
+pub(super) fn end(out: &mut Vec<u8>) {
+    out.push(0);
+}
+
+pub(super) fn bytes(raw: &[u8], out: &mut Vec<u8>) {
+    long(i64::try_from(raw.len()).unwrap_or(i64::MAX), out);
     out.extend_from_slice(raw);
-    Some(())
 }
 
 /// Avro writes bytes in JSON as characters from U+0000 to U+00FF.
@@ -95,7 +93,7 @@ fn latin1(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
 }
 
-fn long(number: i64, out: &mut Vec<u8>) {
+pub(super) fn long(number: i64, out: &mut Vec<u8>) {
     let mut word = (number << 1 ^ number >> 63).cast_unsigned();
     loop {
         let low = u8::try_from(word & 0x7f).expect("seven bits fit into eight");

@@ -8,6 +8,7 @@ mod check;
 mod constant;
 mod default;
 mod fault;
+mod record;
 mod step;
 mod tree;
 
@@ -19,7 +20,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+pub use annotation::KEYS as ANNOTATION_KEYS;
 pub use fault::PlanFault;
+pub use record::Misfit;
+
+use jiff::tz::TimeZone;
 
 use super::schema::{Schema, Unit, parse};
 use super::target::{ContentField, Target};
@@ -39,8 +44,10 @@ pub(crate) struct Compiled {
     pub(crate) sources: Box<[Arc<Source>]>,
     /// Put behind all sources.
     pub(crate) constants: Box<[(Target, Constant)]>,
-    /// How many sources wait in a slot until the record is read, because a better one may follow.
+    /// How many sources wait in a slot until the record is read: a better one may follow, or the other parts.
     pub(crate) n_slots: usize,
+    /// What is put when the record is read, the best source first.
+    pub(crate) outlets: Box<[Outlet]>,
     targets: Box<[Target]>,
 }
 
@@ -50,11 +57,25 @@ pub(crate) struct Source {
     pub(crate) path: Box<str>,
     pub(crate) place: Place,
     pub(crate) reading: Reading,
-    /// Set where several sources feed one target: its position by preference among all that wait.
+    /// Set where several sources feed one target: where its value waits.
     pub(crate) slot: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What comes of the values that wait in slots.
+pub(crate) enum Outlet {
+    /// The value in this slot, as it is.
+    Slot(usize),
+    /// The texts of several slots as one, if each has a value. The source stands for all of them.
+    Joined { source: Arc<Source>, parts: Box<[Joint]> },
+}
+
+/// A part of a composed text: where its value waits, and what stands before it.
+pub(crate) struct Joint {
+    pub(crate) slot: usize,
+    pub(crate) join: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Target(Target),
     Content(ContentField),
@@ -69,11 +90,56 @@ pub(crate) struct Reading {
     pub(crate) default: Option<Constant>,
     /// Decimal places of an integer in minor units.
     pub(crate) scale: Option<u32>,
-    /// Unit of an integer that counts from 1970.
+    /// Unit of a number that counts from 1970.
     pub(crate) unit: Option<Unit>,
+    /// Where the clocks stand that a time without an offset was read from.
+    pub(crate) zone: Option<TimeZone>,
+    /// The only key of a map whose value counts.
+    pub(crate) key: Option<Box<str>>,
     pub(crate) prefix: Option<Box<str>>,
     /// Whether the text is a SHA-256 hash already.
     pub(crate) hashed: bool,
+}
+
+/// A source in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// `None` for a field of `custom_data.contents`.
+    pub target: Option<Target>,
+    /// The name in annotations.
+    pub name: &'static str,
+    /// The field's path.
+    pub path: String,
+    /// What the annotation says beside the target; empty if nothing.
+    pub reading: String,
+}
+
+impl Told {
+    fn of(source: &Source) -> Self {
+        let target = match source.place {
+            Place::Target(target) => Some(target),
+            Place::Content(_) => None,
+        };
+        Self { target, name: source.place.path(), path: source.path.to_string(), reading: source.reading.words() }
+    }
+}
+
+impl Reading {
+    /// The keys of the annotation that change the value, as a list.
+    fn words(&self) -> String {
+        let scale = self.scale.map(|scale| format!("scale {scale}"));
+        let words = [
+            self.table.as_ref().map(|table| format!("{} values", table.len())),
+            self.default.as_ref().map(|_| "default".to_owned()),
+            scale,
+            self.unit.map(|unit| format!("unit {}", unit.word())),
+            self.zone.as_ref().map(|zone| format!("zone {}", zone.iana_name().unwrap_or("fixed"))),
+            self.hashed.then(|| "hashed".to_owned()),
+            self.prefix.as_ref().map(|prefix| format!("prefix {prefix}")),
+            self.key.as_ref().map(|key| format!("key {key}")),
+        ];
+        words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl fmt::Debug for Plan {
@@ -104,7 +170,7 @@ impl Plan {
         };
         let (root, mut sources) = tree::build(&schema, &mut faults);
         let constants = constant::constants(&schema, overrides, &mut faults);
-        let n_slots = check::rank(&mut sources, &mut faults);
+        let (n_slots, outlets) = check::rank(&mut sources, &mut faults);
         check::constants(&sources, &constants, &mut faults);
         check::complete(&sources, &constants, &mut faults);
         let targets = check::targets(&sources, &constants);
@@ -112,7 +178,7 @@ impl Plan {
         if !faults.is_empty() {
             return Err(faults.into_inner());
         }
-        let compiled = Compiled { name: name.into(), schema, root, sources, constants, n_slots, targets };
+        let compiled = Compiled { name: name.into(), schema, root, sources, constants, n_slots, outlets, targets };
         Ok(Self(Arc::new(compiled)))
     }
 
@@ -128,11 +194,26 @@ impl Plan {
         self.0.targets.contains(&target)
     }
 
-    /// A record in plain JSON, unions untagged, as Avro of the plan's own schema; `None` if it is no such record. Fields
-    /// that it lacks have their defaults.
+    /// A record in plain JSON, unions untagged, as Avro of the plan's own schema. Fields that it lacks have their
+    /// defaults; those that the schema lacks are passed over.
+    ///
+    /// # Errors
+    /// Where it is no such record.
+    pub fn encode(&self, record: &serde_json::Value) -> Result<Vec<u8>, Misfit> {
+        record::encode(&self.0.schema, record)
+    }
+
+    /// What feeds which target, in the order of the schema; constants last.
     #[must_use]
-    pub fn encode(&self, record: &serde_json::Value) -> Option<Vec<u8>> {
-        default::encode(&self.0.schema, self.0.schema.root(), record)
+    pub fn sources(&self) -> Vec<Told> {
+        let fields = self.0.sources.iter().map(|source| Told::of(source));
+        let constants = self.0.constants.iter().map(|(target, _)| Told {
+            target: Some(*target),
+            name: target.path(),
+            path: "a constant".to_owned(),
+            reading: String::new(),
+        });
+        fields.chain(constants).collect()
     }
 
     /// A plan of whatever the annotations say, faults or not: for tests of the decoder, which do not care for targets.
@@ -141,8 +222,9 @@ impl Plan {
         let schema = parse(schema, &[]).expect("a test's schema is one");
         let (root, sources) = tree::build(&schema, &mut Faults::new("test"));
         let sources = sources.into_iter().map(|draft| Arc::new(draft.source)).collect();
-        let (constants, targets) = (Box::default(), Box::default());
-        Self(Arc::new(Compiled { name: "test".into(), schema, root, sources, constants, n_slots: 0, targets }))
+        let (constants, outlets, targets) = (Box::default(), Box::default(), Box::default());
+        let name = "test".into();
+        Self(Arc::new(Compiled { name, schema, root, sources, constants, n_slots: 0, outlets, targets }))
     }
 
     pub(crate) fn compiled(&self) -> &Arc<Compiled> {

@@ -13,8 +13,16 @@ pub(crate) enum Step {
     /// An integer in minor units with this many decimal places.
     Scaled(u32),
     Instant(Unit),
+    /// A count since 1970 of a clock in the zone that the annotation names.
+    LocalInstant(Unit),
+    /// A float that counts from 1970.
+    FloatInstant(Unit),
     Date,
     Text,
+    /// Text that counts from 1970.
+    TextInstant(Unit),
+    /// A date-time in text; the zone that the annotation names is that of those without an offset.
+    TextTime,
     /// Two's-complement big-endian bytes with this many decimal places.
     Decimal(u32),
     /// Sixteen bytes.
@@ -38,15 +46,16 @@ impl Step {
             }
             (Kind::Null, _) => return Ok(None),
             (Kind::Boolean, _) => Self::Boolean,
-            (Kind::Int | Kind::Long, Logical::Timestamp(unit)) => Self::Instant(unit),
+            (Kind::Int | Kind::Long, Logical::Local(unit)) if reading.zone.is_some() => Self::LocalInstant(unit),
+            (Kind::Int | Kind::Long, Logical::Timestamp(unit) | Logical::Local(unit)) => Self::Instant(unit),
             (Kind::Int | Kind::Long, Logical::Date) => Self::Date,
             (Kind::Int | Kind::Long, _) => Self::integer(reading)?,
-            (Kind::Float | Kind::Double, _) => Self::Float,
+            (Kind::Float | Kind::Double, _) => reading.unit.map_or(Self::Float, Self::FloatInstant),
             (Kind::Bytes | Kind::Fixed(_), Logical::Decimal { scale }) => Self::Decimal(scale),
             (Kind::Bytes, _) => Self::Utf8,
             (Kind::Fixed(_), Logical::Uuid) => Self::Uuid,
             (Kind::Fixed(_), _) => Self::Hex,
-            (Kind::String, _) => Self::Text,
+            (Kind::String, _) => Self::text(reading)?,
             (Kind::Enum(_), _) => Self::Symbol,
             (Kind::Array(_) | Kind::Map(_) | Kind::Union(_) | Kind::Record(_), _) => {
                 return Err((format!("a {} yields no value", kind.word()), "annotate the fields within it"));
@@ -65,16 +74,30 @@ impl Step {
         }
     }
 
+    fn text(reading: &Reading) -> Result<Self, Objection> {
+        match (reading.zone.is_some(), reading.unit) {
+            (true, Some(_)) => Err(("`zone` and `unit` exclude each other".into(), "a count from 1970 needs no zone")),
+            (true, None) => Ok(Self::TextTime),
+            (false, Some(unit)) => Ok(Self::TextInstant(unit)),
+            (false, None) => Ok(Self::Text),
+        }
+    }
+
     fn check(self, kind: &Kind, logical: Logical, reading: &Reading) -> Result<(), Objection> {
         let is_integer = matches!(self, Self::Integer | Self::Scaled(_));
         if reading.scale.is_some() && !is_integer {
             let what = format!("`scale` on a {}, which is no integer", kind.word());
             return Err((what, "remove it; only int and long are counts of minor units"));
         }
-        let counts = matches!(self, Self::Instant(_)) && logical == Logical::None;
+        if reading.zone.is_some() && !matches!(self, Self::LocalInstant(_) | Self::TextTime) {
+            let what = format!("`zone` on a {}, which is no local time", kind.word());
+            return Err((what, "remove it; only text and local timestamps have no zone of their own"));
+        }
+        let counts = matches!(self, Self::FloatInstant(_) | Self::TextInstant(_))
+            || (matches!(self, Self::Instant(_)) && logical == Logical::None);
         if reading.unit.is_some() && !counts {
             let what = format!("`unit` on a {}, which is no count", kind.word());
-            return Err((what, "remove it; only plain int and long need a unit to be a time"));
+            return Err((what, "remove it; only plain numbers and text need a unit to be a time"));
         }
         let is_text = matches!(self, Self::Text | Self::Utf8 | Self::Hex | Self::Uuid | Self::Symbol);
         if reading.hashed && !is_text {
@@ -104,7 +127,11 @@ impl Step {
             Self::Boolean => ValueKind::Boolean,
             Self::Float => ValueKind::Float,
             Self::Scaled(_) | Self::Decimal(_) => ValueKind::Decimal,
-            Self::Instant(_) => ValueKind::Instant,
+            Self::Instant(_)
+            | Self::LocalInstant(_)
+            | Self::FloatInstant(_)
+            | Self::TextInstant(_)
+            | Self::TextTime => ValueKind::Instant,
             Self::Date => ValueKind::Date,
             Self::Text | Self::Uuid | Self::Utf8 | Self::Hex | Self::Symbol => ValueKind::Text,
         }
@@ -115,10 +142,12 @@ impl Step {
     /// `None` where the two mean different things, such as a date that is promoted to a count of milliseconds.
     pub(crate) const fn as_written(self, writer: Logical) -> Option<Self> {
         match (self, writer) {
-            (Self::Instant(_), Logical::Timestamp(unit)) => Some(Self::Instant(unit)),
+            (Self::Instant(_) | Self::LocalInstant(_), Logical::Timestamp(unit))
+            | (Self::Instant(_), Logical::Local(unit)) => Some(Self::Instant(unit)),
+            (Self::LocalInstant(_), Logical::Local(unit)) => Some(Self::LocalInstant(unit)),
             (Self::Decimal(_), Logical::Decimal { scale }) => Some(Self::Decimal(scale)),
-            (Self::Instant(_), Logical::Date)
-            | (Self::Instant(_) | Self::Date | Self::Decimal(_), Logical::Useless) => None,
+            (Self::Instant(_) | Self::LocalInstant(_), Logical::Date)
+            | (Self::Instant(_) | Self::LocalInstant(_) | Self::Date | Self::Decimal(_), Logical::Useless) => None,
             (step, _) => Some(step),
         }
     }

@@ -46,11 +46,11 @@ fn each_fault_names_its_field_and_the_mend() {
         ),
         (
             r#"{"name": "a", "type": {"type": "long", "logicalType": "timestamp-millis"}, "pinterest": {"to": "app_info.install_time", "unit": "millis"}}"#,
-            "r.avsc: a: `unit` on a long, which is no count; remove it; only plain int and long need a unit to be a time",
+            "r.avsc: a: `unit` on a long, which is no count; remove it; only plain numbers and text need a unit to be a time",
         ),
         (
             r#"{"name": "a", "type": "string", "pinterest": {"to": "lane", "vlaues": {}}}"#,
-            "r.avsc: a: `vlaues` is no part of an annotation; it knows to, values, default, scale, unit, hashed, prefix, order",
+            "r.avsc: a: `vlaues` is no part of an annotation; it knows to, values, default, scale, unit, zone, hashed, prefix, key, part, join, order, doc",
         ),
         (
             r#"{"name": "a", "type": {"type": "enum", "name": "E", "symbols": ["X", "Y", "Z"]}, "pinterest": {"to": "skip", "values": {"X": true, "x": false}}}"#,
@@ -111,6 +111,55 @@ fn each_fault_names_its_field_and_the_mend() {
         (
             r#"{"name": "a", "type": "int", "pinterest": {"values": {}}}"#,
             "r.avsc: a: the annotation names no target; add `\"to\": \"…\"`",
+        ),
+    ] {
+        let found = faults(&schema(COMPLETE, field));
+        assert_eq!(found.first().map(String::as_str), Some(fault), "{field}: {found:#?}");
+    }
+}
+
+#[test]
+fn zones_keys_and_parts_stand_only_where_they_mean_something() {
+    for (field, fault) in [
+        (
+            r#"{"name": "a", "type": {"type": "long", "logicalType": "timestamp-millis"}, "pinterest": {"to": "app_info.install_time", "zone": "UTC"}}"#,
+            "r.avsc: a: `zone` on a long, which is no local time; remove it; only text and local timestamps have no zone of their own",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "app_info.install_time", "zone": "Vienna"}}"#,
+            "r.avsc: a: `zone` names no time zone; write one as in `Europe/Vienna`, or `UTC`",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "part": 1}}"#,
+            "r.avsc: a: custom_data.order_id has one part; give it a second, or remove `part`",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "part": 1}}, {"name": "b", "type": "int", "pinterest": {"to": "custom_data.order_id", "part": 1}}"#,
+            "r.avsc: a: parts of custom_data.order_id have the same number: a + b; number them from 1 in the order in which they stand",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "part": 1}}, {"name": "b", "type": "boolean", "pinterest": {"to": "custom_data.order_id", "part": 2}}"#,
+            "r.avsc: b: a boolean is no part of a text; parts are text, whole numbers, days and moments",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "part": 1, "join": "/"}}, {"name": "b", "type": "int", "pinterest": {"to": "custom_data.order_id", "part": 2}}"#,
+            "r.avsc: a: `join` without a part before it; write it at the parts behind the first",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.value", "part": 1}}"#,
+            "r.avsc: a: custom_data.value is not composed of parts; only texts, and what is hashed, are",
+        ),
+        (
+            r#"{"name": "a", "type": {"type": "array", "items": "string"}, "pinterest": {"to": "custom_data.order_id", "part": 1}}, {"name": "b", "type": "int", "pinterest": {"to": "custom_data.order_id", "part": 2}}"#,
+            "r.avsc: a[]: a part that may have several values; take the parts from fields outside of arrays and maps",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "key": "x"}}"#,
+            "r.avsc: a: `key` on what is not the values of one map; annotate the map itself",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "part": 1, "order": 1}}, {"name": "b", "type": "int", "pinterest": {"to": "custom_data.order_id", "part": 2}}, {"name": "c", "type": "int", "pinterest": "custom_data.order_id"}"#,
+            "r.avsc: a + b: custom_data.order_id is fed by c and by a + b; keep one, or give each its own `order`: 1 counts first",
         ),
     ] {
         let found = faults(&schema(COMPLETE, field));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::annotation::{Annotation, Context, read};
+use super::annotation::{Annotation, Context, Rank, read};
 use super::constant::kinds;
 use super::default::encode;
 use super::fault::Faults;
@@ -60,7 +60,7 @@ impl Node {
 /// A source, and what only the compiler needs to know of it.
 pub(super) struct Draft {
     pub(super) source: Source,
-    pub(super) order: Option<i64>,
+    pub(super) rank: Rank,
     /// The path of the contents that it belongs to; empty outside.
     pub(super) contents: Box<str>,
 }
@@ -150,7 +150,10 @@ impl Builder<'_, '_> {
         };
         let logical = self.schema.get(ty).logical;
         for source in sources {
-            let Some(Draft { source, .. }) = self.sources.get(*source) else { continue };
+            let Some(Draft { source, rank, .. }) = self.sources.get(*source) else { continue };
+            if let Some((what, mend)) = misplaced(source, rank, &at.path) {
+                self.faults.add(&at.path, what, mend);
+            }
             match Step::of(kind, logical, &source.reading) {
                 Ok(None) => {}
                 Err((what, mend)) => self.faults.add(&at.path, what, mend),
@@ -159,7 +162,12 @@ impl Builder<'_, '_> {
                         check_symbols(symbols, &source.reading, &at.path, self.faults);
                     }
                     let yields = step.yields(&source.reading);
-                    if source.reading.table.is_none() && !source.place.kind().takes(yields) {
+                    if rank.part.is_some() {
+                        if source.reading.table.is_none() && !is_part(yields) {
+                            let what = format!("{} {} is no part of a text", article(yields), yields.as_str());
+                            self.faults.add(&at.path, what, "parts are text, whole numbers, days and moments");
+                        }
+                    } else if source.reading.table.is_none() && !source.place.kind().takes(yields) {
                         let what =
                             format!("{} {} cannot feed {}", article(yields), yields.as_str(), source.place.path());
                         self.faults.add(&at.path, what, mend(step, yields, source.place));
@@ -231,10 +239,10 @@ impl Builder<'_, '_> {
         for annotation in read(json, at.context, &at.path, self.faults) {
             match annotation {
                 Annotation::Contents => contents = true,
-                Annotation::Value { place, reading, order } => {
+                Annotation::Value { place, reading, rank } => {
                     let source = Source { path: at.path.as_str().into(), place, reading: *reading, slot: None };
                     sources.push(self.sources.len());
-                    self.sources.push(Draft { source, order, contents: at.contents.clone() });
+                    self.sources.push(Draft { source, rank, contents: at.contents.clone() });
                 }
             }
         }
@@ -277,6 +285,24 @@ fn check_symbols(symbols: &Enum, reading: &Reading, path: &str, faults: &mut Fau
     if !unknown.is_empty() {
         faults.add(path, format!("`values` names {}, which the enum lacks", unknown.join(", ")), "mend the spelling");
     }
+}
+
+/// What is wrong with where the source stands.
+fn misplaced(source: &Source, rank: &Rank, leaf: &str) -> Option<(&'static str, &'static str)> {
+    let below = leaf.strip_prefix(&*source.path).unwrap_or("");
+    if source.reading.key.is_some() && below.matches("{}").count() != 1 {
+        return Some(("`key` on what is not the values of one map", "annotate the map itself"));
+    }
+    let is_repeated = leaf.contains("[]") || (leaf.contains("{}") && source.reading.key.is_none());
+    if rank.part.is_some() && is_repeated {
+        return Some(("a part that may have several values", "take the parts from fields outside of arrays and maps"));
+    }
+    None
+}
+
+/// Whether a value of this kind may be a part of a composed text.
+const fn is_part(kind: ValueKind) -> bool {
+    matches!(kind, ValueKind::Text | ValueKind::Integer | ValueKind::Date | ValueKind::Instant)
 }
 
 fn article(kind: ValueKind) -> &'static str {

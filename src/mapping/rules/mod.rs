@@ -39,14 +39,18 @@ pub enum DropReason {
     Placeholder,
     /// An address of a private network, a loopback or a link.
     PrivateAddress,
+    /// The user agent of a program that nobody sits at.
+    Bot,
     /// Declared to be hashed, but not 64 hex digits.
     NotAHash,
     /// A kind of value that the target does not take.
     WrongKind,
+    /// The feed does not send this field.
+    SwitchedOff,
 }
 
 impl DropReason {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Malformed,
         Self::NotListed,
         Self::OutOfRange,
@@ -54,8 +58,10 @@ impl DropReason {
         Self::TooMany,
         Self::Placeholder,
         Self::PrivateAddress,
+        Self::Bot,
         Self::NotAHash,
         Self::WrongKind,
+        Self::SwitchedOff,
     ];
 
     /// Stable code for metrics and notes.
@@ -69,8 +75,30 @@ impl DropReason {
             Self::TooMany => "too_many",
             Self::Placeholder => "placeholder",
             Self::PrivateAddress => "private_address",
+            Self::Bot => "bot",
             Self::NotAHash => "not_a_hash",
             Self::WrongKind => "wrong_kind",
+            Self::SwitchedOff => "switched_off",
+        }
+    }
+}
+
+impl DropReason {
+    /// What it means, as a sentence without full stop.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Malformed => "not of the form that the rule demands",
+            Self::NotListed => "of the right form, but none of the codes or words that there are",
+            Self::OutOfRange => "a number or a day beyond what Pinterest takes",
+            Self::TooLong => "more characters than the field may have",
+            Self::TooMany => "more values than the list may have; the first ones are sent",
+            Self::Placeholder => "stands for \"not known\": zeros, `null`, `Other`, the hash of nothing",
+            Self::PrivateAddress => "an address of no public network; `private_addresses: keep` sends it",
+            Self::Bot => "the user agent of a program that nobody sits at; `odd_user_agents: keep` sends it",
+            Self::NotAHash => "declared as `hashed`, but not 64 hex digits",
+            Self::WrongKind => "a kind of value that the target does not take",
+            Self::SwitchedOff => "the feed does not send this field; `customer_type: send` does",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::texts::{is_longer, trimmed};
 use super::{DropReason, Normal};
-use crate::mapping::event_rules::PrivateAddresses;
+use crate::mapping::event_rules::{OddUserAgents, PrivateAddresses};
 
 /// `client_ip_address`: IPv4 or IPv6 in its usual form; an IPv4 address inside an IPv6 one comes out.
 ///
@@ -41,13 +41,48 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 }
 
 /// `client_user_agent`: as it is. What trackers write when they know no browser is no user agent.
-pub(crate) fn user_agent(text: &str, max_chars: usize) -> Normal<'_> {
-    const NONE: [&str; 6] = ["other", "null", "none", "undefined", "unknown", "-"];
+///
+/// `Other`, and programs that nobody sits at, are dropped unless the feed keeps them: Pinterest documents both as not
+/// valid, and they would let an event pass that has no identity else.
+pub(crate) fn user_agent(text: &str, max_chars: usize, odd: OddUserAgents) -> Normal<'_> {
+    const NONE: [&str; 5] = ["null", "none", "undefined", "unknown", "-"];
     let text = trimmed(text);
     if text.is_empty() || NONE.iter().any(|none| none.eq_ignore_ascii_case(text)) {
         return Err(DropReason::Placeholder);
     }
-    if is_longer(text, max_chars) { Err(DropReason::TooLong) } else { Ok(Cow::Borrowed(text)) }
+    if is_longer(text, max_chars) {
+        return Err(DropReason::TooLong);
+    }
+    match odd {
+        OddUserAgents::Drop if text.eq_ignore_ascii_case("other") => Err(DropReason::Placeholder),
+        OddUserAgents::Drop if is_bot(text) => Err(DropReason::Bot),
+        OddUserAgents::Drop | OddUserAgents::Keep => Ok(Cow::Borrowed(text)),
+    }
+}
+
+/// Whether a word of the user agent is one by which crawlers, monitors and libraries name themselves.
+fn is_bot(text: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "crawler",
+        "curl",
+        "facebookexternalhit",
+        "go-http-client",
+        "headlesschrome",
+        "lighthouse",
+        "pingdom",
+        "python-requests",
+        "slurp",
+        "spider",
+        "wget",
+    ];
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|word| {
+        // A maker of phones, not a machine.
+        let phone = word.eq_ignore_ascii_case("cubot");
+        let ends_in_bot = |word: &str| {
+            word.len().checked_sub(3).and_then(|at| word.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case("bot"))
+        };
+        (!phone && word.split('-').any(ends_in_bot)) || WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+    })
 }
 
 /// `event_source_url`: an http or https URL with a host, as it is.
@@ -103,15 +138,26 @@ mod tests {
     #[test]
     fn a_user_agent_is_not_a_word_for_none() {
         check(
-            |text| owned(user_agent(text, 30)),
+            |text| owned(user_agent(text, 30, OddUserAgents::Drop)),
             &[
                 (" Mozilla/5.0 (iPhone) ", Ok("Mozilla/5.0 (iPhone)")),
+                ("Mozilla/5.0 (CUBOT X18)", Ok("Mozilla/5.0 (CUBOT X18)")),
+                ("Shop/8 (bottle)", Ok("Shop/8 (bottle)")),
                 ("Other", Err(DropReason::Placeholder)),
+                ("Mozilla/5.0 (Googlebot/2.1)", Err(DropReason::Bot)),
+                ("AdsBot-Google (+http://x)", Err(DropReason::Bot)),
+                ("Pinterestbot/1.0", Err(DropReason::Bot)),
+                ("Chrome (HeadlessChrome/1)", Err(DropReason::Bot)),
+                ("curl/8.5.0", Err(DropReason::Bot)),
+                ("python-requests/2.31", Err(DropReason::Bot)),
                 ("NULL", Err(DropReason::Placeholder)),
                 ("-", Err(DropReason::Placeholder)),
                 (&"x".repeat(31), Err(DropReason::TooLong)),
             ],
         );
+        for (text, kept) in [("Other", Ok("Other")), ("curl/8", Ok("curl/8")), ("null", Err(DropReason::Placeholder))] {
+            assert_eq!(user_agent(text, 30, OddUserAgents::Keep).as_deref().map_err(|why| *why), kept, "{text}");
+        }
     }
 
     #[test]

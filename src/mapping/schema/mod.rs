@@ -97,8 +97,9 @@ pub(crate) enum Logical {
     },
     Uuid,
     Date,
-    /// Instants, and local date-times, which are read as if they were in UTC.
     Timestamp(Unit),
+    /// A date-time of a clock whose zone the schema does not say: UTC's, unless the annotation names another.
+    Local(Unit),
     /// Time of day, duration, decimals that carry their own scale: nothing of Pinterest's takes them.
     Useless,
 }
@@ -113,6 +114,15 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Millis => "millis",
+            Self::Micros => "micros",
+            Self::Nanos => "nanos",
+        }
+    }
+
     /// `None` for a word that names no unit.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         match word {

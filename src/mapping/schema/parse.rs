@@ -303,9 +303,12 @@ fn logical(object: &Map<String, Json>, kind: &Kind) -> Logical {
         ("uuid", Kind::Fixed(fixed)) if fixed.size == 16 => Logical::Uuid,
         ("duration", Kind::Fixed(fixed)) if fixed.size == 12 => Logical::Useless,
         ("date", Kind::Int) => Logical::Date,
-        ("timestamp-millis" | "local-timestamp-millis", Kind::Long) => Logical::Timestamp(Unit::Millis),
-        ("timestamp-micros" | "local-timestamp-micros", Kind::Long) => Logical::Timestamp(Unit::Micros),
-        ("timestamp-nanos" | "local-timestamp-nanos", Kind::Long) => Logical::Timestamp(Unit::Nanos),
+        ("timestamp-millis", Kind::Long) => Logical::Timestamp(Unit::Millis),
+        ("timestamp-micros", Kind::Long) => Logical::Timestamp(Unit::Micros),
+        ("timestamp-nanos", Kind::Long) => Logical::Timestamp(Unit::Nanos),
+        ("local-timestamp-millis", Kind::Long) => Logical::Local(Unit::Millis),
+        ("local-timestamp-micros", Kind::Long) => Logical::Local(Unit::Micros),
+        ("local-timestamp-nanos", Kind::Long) => Logical::Local(Unit::Nanos),
         _ => Logical::None,
     }
 }

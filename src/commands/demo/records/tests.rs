@@ -2,16 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::Cursor;
-use std::time::Duration;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 
 use super::*;
 use crate::domain::{AdAccountId, LaneId, Mapped, OutcomeKind};
-use crate::mapping::{
-    Decoder, Derive, EventRules, LaneRule, Late, Mapper, MissingConsent, Overrides, Plan, PrivateAddresses,
-};
+use crate::mapping::{Decoder, EventRules, LaneRule, Late, Mapper, Overrides, Plan};
 
 const NOW: UnixMillis = UnixMillis(1_795_500_000_000);
 
@@ -64,18 +61,7 @@ fn reader(feed: DemoFeed) -> (Vec<u8>, Decoder, Mapper) {
     let decoder = Decoder::compile(feed.schema(), &[], &plan).expect("it reads itself");
     let ad_account = AdAccountId::try_new("549755885175").expect("digits");
     let lane = LaneRule { id: LaneId(0), name: "main".into(), ad_account };
-    let mapper = Mapper::new(EventRules {
-        lanes: vec![lane.clone()],
-        default_lane: lane,
-        in_doubt: None,
-        clock_tolerance: Duration::from_mins(5),
-        max_age: Duration::from_hours(7 * 24),
-        late: Late::Skip,
-        missing_consent: MissingConsent::Send,
-        phone_region: None,
-        private_addresses: PrivateAddresses::Drop,
-        derive: Derive::Missing,
-    });
+    let mapper = Mapper::new(EventRules { late: Late::Skip, ..EventRules::new(lane) });
     let header = [&[0xc3, 0x01], &fingerprint(feed.schema()).expect("a schema")[..]].concat();
     (header, decoder, mapper)
 }

@@ -34,7 +34,7 @@ fn a_recursive_type_is_a_type_and_takes_at_least_what_its_first_level_takes() {
 fn logical_types_count_only_on_the_types_that_avro_names() {
     for (json, logical) in [
         (r#"{"type": "long", "logicalType": "timestamp-micros"}"#, Logical::Timestamp(Unit::Micros)),
-        (r#"{"type": "long", "logicalType": "local-timestamp-millis"}"#, Logical::Timestamp(Unit::Millis)),
+        (r#"{"type": "long", "logicalType": "local-timestamp-millis"}"#, Logical::Local(Unit::Millis)),
         (r#"{"type": "int", "logicalType": "timestamp-millis"}"#, Logical::None),
         (r#"{"type": "int", "logicalType": "date"}"#, Logical::Date),
         (r#"{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}"#, Logical::Decimal { scale: 2 }),

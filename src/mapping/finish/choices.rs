@@ -1,0 +1,30 @@
+//! What a feed's choices do to its events.
+
+use super::tests::{NOW, ago, body, rules, text, with};
+use super::*;
+use crate::mapping::event_rules::CustomerType;
+
+#[test]
+fn a_late_event_draws_a_warning_and_holds_where_the_feed_says_so() {
+    let holding = EventRules { late: Late::Hold, ..rules() };
+    for (age_secs, rules, late, policy) in [
+        (3_600, rules(), false, InDoubtPolicy::Resend),
+        (3_601, rules(), true, InDoubtPolicy::Resend),
+        (3_600, holding.clone(), false, InDoubtPolicy::Resend),
+        (3_601, holding, true, InDoubtPolicy::Hold),
+    ] {
+        let finished = finish(&with(&[(Target::EventTime, Some(ago(age_secs)))]), &rules, NOW);
+        let Mapped::Event(event) = finished.mapped else { panic!("no event") };
+        assert_eq!((finished.warnings == [Warning::Late], event.policy), (late, policy), "{age_secs}");
+    }
+}
+
+#[test]
+fn a_customer_type_is_sent_only_where_the_feed_says_so() {
+    let draft = with(&[(Target::UserCustomerType, Some(text("NEW")))]);
+    let silent = finish(&draft, &rules(), NOW);
+    assert_eq!(silent.dropped, [(Target::UserCustomerType, DropReason::SwitchedOff)]);
+    assert!(body(silent)["user_data"].get("customer_type").is_none());
+    let sending = EventRules { customer_type: CustomerType::Send, ..rules() };
+    assert_eq!(body(finish(&draft, &sending, NOW))["user_data"]["customer_type"], "new");
+}

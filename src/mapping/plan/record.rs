@@ -1,0 +1,257 @@
+//! A record in plain JSON, as people write it, encoded as Avro of the reader schema.
+//!
+//! Unions are untagged: the first branch that fits is taken; Avro's own tagged form is understood too. Beyond Avro's
+//! JSON a timestamp may be a text as in RFC 3339, a date as in `2026-11-24`, and a decimal a number. Keys that the
+//! schema does not declare are passed over, as they are in the topic.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde_json::Value as Json;
+
+use super::default::{self, block, bytes, end, long};
+use crate::mapping::schema::{Kind, Logical, Schema, TypeId, Unit};
+
+/// Deeper records are none that a person wrote; a recursive type needs an end.
+const MAX_DEPTH: usize = 64;
+
+/// Where a JSON value is no value of the schema. It names fields, never values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}expected {expected}, found {found}", place(path))]
+pub struct Misfit {
+    /// The field's path; empty for the record itself.
+    pub path: Box<str>,
+    pub expected: Box<str>,
+    pub found: &'static str,
+}
+
+fn place(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("{path}: ") }
+}
+
+pub(super) fn encode(schema: &Schema, json: &Json) -> Result<Vec<u8>, Misfit> {
+    let mut out = Vec::new();
+    write(schema, schema.root(), json, &Trail { path: String::new(), depth: 0 }, &mut out)?;
+    Ok(out)
+}
+
+struct Trail {
+    path: String,
+    depth: usize,
+}
+
+impl Trail {
+    fn field(&self, name: &str) -> Self {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        Self { path, depth: self.depth + 1 }
+    }
+
+    fn inside(&self, mark: &str) -> Self {
+        Self { path: format!("{}{mark}", self.path), depth: self.depth + 1 }
+    }
+
+    fn misfit(&self, expected: impl Into<Box<str>>, json: Option<&Json>) -> Misfit {
+        Misfit { path: self.path.as_str().into(), expected: expected.into(), found: json.map_or("nothing", word) }
+    }
+}
+
+fn word(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
+    }
+}
+
+fn write(schema: &Schema, ty: TypeId, json: &Json, at: &Trail, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    if MAX_DEPTH < at.depth {
+        return Err(at.misfit(format!("at most {MAX_DEPTH} levels"), Some(json)));
+    }
+    match (&schema.get(ty).kind, json) {
+        (Kind::Record(record), Json::Object(object)) => {
+            for field in &record.fields {
+                let at = at.field(&field.name);
+                if let Some(json) = object.get(&*field.name) {
+                    write(schema, field.ty, json, &at, out)?;
+                } else {
+                    let default = field.default.as_ref();
+                    let bytes = default.and_then(|default| default::encode(schema, field.ty, default));
+                    let bytes = bytes.ok_or_else(|| at.misfit("a value, because it has no default", None))?;
+                    out.extend_from_slice(&bytes);
+                }
+            }
+        }
+        (Kind::Array(items), Json::Array(list)) => {
+            block(list.len(), out);
+            for (n, item) in list.iter().enumerate() {
+                write(schema, *items, item, &at.inside(&format!("[{n}]")), out)?;
+            }
+            end(out);
+        }
+        (Kind::Map(values), Json::Object(object)) => {
+            block(object.len(), out);
+            for (key, json) in object {
+                bytes(key.as_bytes(), out);
+                write(schema, *values, json, &at.inside("{}"), out)?;
+            }
+            end(out);
+        }
+        (Kind::Union(branches), json) => return union(schema, branches, json, at, out),
+        (kind, json) => {
+            let lenient = lenient(schema.get(ty).logical, kind, json);
+            let encoded = default::encode(schema, ty, lenient.as_ref().unwrap_or(json));
+            let encoded = encoded.ok_or_else(|| at.misfit(described(kind, schema.get(ty).logical), Some(json)))?;
+            out.extend_from_slice(&encoded);
+        }
+    }
+    Ok(())
+}
+
+/// The first branch that fits; else the one that an object names; else what is wrong with the one that fits farthest.
+fn union(schema: &Schema, branches: &[TypeId], json: &Json, at: &Trail, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    let start = out.len();
+    let mut farthest: Option<Misfit> = None;
+    for (n, branch) in branches.iter().enumerate() {
+        number(n, out);
+        match write(schema, *branch, json, at, out) {
+            Ok(()) => return Ok(()),
+            Err(misfit) => {
+                out.truncate(start);
+                if farthest.as_ref().is_none_or(|far| far.path.len() < misfit.path.len()) {
+                    farthest = Some(misfit);
+                }
+            }
+        }
+    }
+    if let Json::Object(object) = json
+        && let (Some((tag, inner)), 1) = (object.iter().next(), object.len())
+        && let Some(n) = branches.iter().position(|branch| is_called(&schema.get(*branch).kind, tag))
+        && let Some(branch) = branches.get(n)
+    {
+        number(n, out);
+        return write(schema, *branch, inner, at, out);
+    }
+    match farthest {
+        Some(misfit) if at.path.len() < misfit.path.len() => Err(misfit),
+        _ => {
+            let words: Vec<_> = branches
+                .iter()
+                .map(|branch| described(&schema.get(*branch).kind, schema.get(*branch).logical))
+                .collect();
+            Err(at.misfit(words.join(" or "), Some(json)))
+        }
+    }
+}
+
+fn number(n: usize, out: &mut Vec<u8>) {
+    long(i64::try_from(n).unwrap_or(i64::MAX), out);
+}
+
+fn is_called(kind: &Kind, tag: &str) -> bool {
+    match kind.names() {
+        Some(names) => *names.full == *tag || names.short() == tag,
+        None => kind.word() == tag,
+    }
+}
+
+fn described(kind: &Kind, logical: Logical) -> String {
+    match (kind, logical) {
+        (_, Logical::Timestamp(_)) => format!("{} or a time as in 2026-11-24T09:30:00Z", kind.word()),
+        (_, Logical::Date) => format!("{} or a day as in 2026-11-24", kind.word()),
+        (_, Logical::Decimal { .. }) => format!("{} or a decimal number", kind.word()),
+        (Kind::Enum(symbols), _) => format!("one of {}", symbols.symbols.join(", ")),
+        _ => kind.word().to_owned(),
+    }
+}
+
+/// What a person writes where Avro's JSON has a count or bytes.
+fn lenient(logical: Logical, kind: &Kind, json: &Json) -> Option<Json> {
+    match (logical, json) {
+        (Logical::Timestamp(unit), Json::String(text)) => {
+            let moment: Timestamp = text.parse().ok()?;
+            let count = match unit {
+                Unit::Seconds => moment.as_second(),
+                Unit::Millis => moment.as_millisecond(),
+                Unit::Micros => moment.as_microsecond(),
+                Unit::Nanos => i64::try_from(moment.as_nanosecond()).ok()?,
+            };
+            Some(count.into())
+        }
+        (Logical::Date, Json::String(text)) => {
+            let day: Date = text.parse().ok()?;
+            Some(day.since(Date::constant(1970, 1, 1)).ok()?.get_days().into())
+        }
+        (Logical::Decimal { scale }, Json::Number(number)) => {
+            let mut number: Decimal = number.to_string().parse().ok()?;
+            number.rescale(scale);
+            let bytes = number.mantissa().to_be_bytes();
+            Some(Json::String(sized(&bytes, kind)?.iter().map(|byte| char::from(*byte)).collect()))
+        }
+        _ => None,
+    }
+}
+
+/// Two's complement, cut to the width of a fixed type.
+fn sized(bytes: &[u8; 16], kind: &Kind) -> Option<Vec<u8>> {
+    let Kind::Fixed(fixed) = kind else { return Some(bytes.to_vec()) };
+    let fill = if bytes.first().is_some_and(|first| 0x80 <= *first) { 0xff } else { 0 };
+    if let Some(cut) = bytes.len().checked_sub(fixed.size) {
+        let (dropped, kept) = bytes.split_at(cut);
+        return dropped.iter().all(|byte| *byte == fill).then(|| kept.to_vec());
+    }
+    let mut wide = vec![fill; fixed.size - bytes.len()];
+    wide.extend_from_slice(bytes);
+    Some(wide)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::schema::parse;
+
+    const SCHEMA: &str = r#"{"type": "record", "name": "R", "namespace": "n", "fields": [
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "day", "type": ["null", {"type": "int", "logicalType": "date"}], "default": null},
+        {"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, "default": "\u0000"},
+        {"name": "who", "type": ["null", {"type": "record", "name": "Who", "fields": [{"name": "name", "type": "string"}]}], "default": null},
+        {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["A", "B"]}, "default": "A"}]}"#;
+
+    fn encoded(json: &str) -> Result<Vec<u8>, String> {
+        let schema = parse(SCHEMA, &[]).unwrap();
+        encode(&schema, &serde_json::from_str(json).unwrap()).map_err(|misfit| misfit.to_string())
+    }
+
+    #[test]
+    fn what_people_write_is_what_avro_means() {
+        for (people, avro) in [
+            (r#"{"at": "1970-01-01T00:00:01Z"}"#, r#"{"at": 1000000, "unknown": 1}"#),
+            (r#"{"at": 0, "day": "1970-01-03"}"#, r#"{"at": 0, "day": {"int": 2}}"#),
+            (r#"{"at": 0, "who": {"name": "x"}}"#, r#"{"at": 0, "who": {"n.Who": {"name": "x"}}}"#),
+        ] {
+            assert_eq!(encoded(people), encoded(avro), "{people}");
+            assert!(encoded(people).is_ok(), "{people}");
+        }
+        let total = encoded(r#"{"at": 0, "total": -12.5}"#).unwrap();
+        assert!(total.windows(2).any(|pair| pair == (-1250_i16).to_be_bytes()));
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_says_where_and_never_its_values() {
+        for (json, misfit) in [
+            ("{}", "at: expected a value, because it has no default, found nothing"),
+            ("[]", "expected record, found a list"),
+            (r#"{"at": "ana@example.com"}"#, "at: expected long or a time as in 2026-11-24T09:30:00Z, found text"),
+            (
+                r#"{"at": 0, "who": {"nam": "x"}}"#,
+                "who.name: expected a value, because it has no default, found nothing",
+            ),
+            (r#"{"at": 0, "who": 7}"#, "who: expected null or record, found a number"),
+            (r#"{"at": 0, "kind": "C"}"#, "kind: expected one of A, B, found text"),
+        ] {
+            assert_eq!(encoded(json), Err(misfit.to_owned()), "{json}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The table of targets in words: for `schema check --targets` and for the reference in the documentation.
+
+use super::plan::Plan;
+use super::target::{ContentField, Target, TargetKind};
+use super::value::ValueKind;
+
+/// A target in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetRow {
+    /// The name in annotations; within `custom_data.contents` with `contents[].` before it.
+    pub name: String,
+    /// What is sent.
+    pub form: String,
+    /// The kinds of value that can feed it.
+    pub takes: String,
+    pub rule: &'static str,
+    pub source: &'static str,
+}
+
+/// Every target, in the order of the body; the fields of a product behind `custom_data.contents`.
+#[must_use]
+pub fn target_rows() -> Vec<TargetRow> {
+    let mut rows = Vec::new();
+    for target in Target::ALL {
+        rows.push(row(target.path().to_owned(), target.kind(), target.rule(), target.source()));
+        if *target == Target::CustomContents {
+            rows.extend(
+                ContentField::ALL.iter().map(|field| {
+                    row(format!("contents[].{}", field.path()), field.kind(), field.rule(), field.source())
+                }),
+            );
+        }
+    }
+    rows
+}
+
+fn row(name: String, kind: TargetKind, rule: &'static str, source: &'static str) -> TargetRow {
+    let kinds: Vec<_> = ValueKind::ALL.into_iter().filter(|value| kind.takes(*value)).map(ValueKind::as_str).collect();
+    let takes = if kinds.is_empty() { "a list of records".to_owned() } else { kinds.join(", ") };
+    TargetRow { name, form: form(kind), takes, rule, source }
+}
+
+fn form(kind: TargetKind) -> String {
+    match kind {
+        TargetKind::Text { max_chars } | TargetKind::Locale { max_chars } => {
+            format!("text, at most {max_chars} characters")
+        }
+        TargetKind::Texts { max_chars, max_items } => {
+            format!("list of at most {max_items} texts, each at most {max_chars} characters")
+        }
+        TargetKind::Choice(words) => format!("one of {}", words.join(", ")),
+        TargetKind::Hashes | TargetKind::Birthdays => "list of hashes".to_owned(),
+        TargetKind::Amount => "decimal text".to_owned(),
+        TargetKind::Integer { min: i64::MIN, .. } => "whole number".to_owned(),
+        TargetKind::Integer { min, max: i64::MAX } => format!("whole number from {min}"),
+        TargetKind::Integer { min, max } => format!("whole number from {min} to {max}"),
+        TargetKind::Moment => "Unix seconds".to_owned(),
+        TargetKind::Flag => "true or false".to_owned(),
+        TargetKind::Url { max_chars } => format!("URL, at most {max_chars} characters"),
+        TargetKind::IpAddress => "IP address".to_owned(),
+        TargetKind::UserAgent { max_chars } => format!("user agent, at most {max_chars} characters"),
+        TargetKind::Language => "two letters".to_owned(),
+        TargetKind::Languages { max_items } => format!("list of at most {max_items} languages of two letters"),
+        TargetKind::Currency => "three letters".to_owned(),
+        TargetKind::OptOutType => "words joined by commas".to_owned(),
+        TargetKind::Contents => "list of products".to_owned(),
+    }
+}
+
+/// Something about a plan that works, but that its author should know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {what}; {mend}")]
+pub struct Caution {
+    pub path: String,
+    pub what: String,
+    pub mend: &'static str,
+}
+
+/// The targets that leave in the clear and name something.
+const IDS: [Target; 6] = [
+    Target::EventId,
+    Target::CustomOrderId,
+    Target::CustomContentIds,
+    Target::UserClickId,
+    Target::UserPartnerId,
+    Target::CustomExternalMeasurementId,
+];
+/// What the names of fields with addresses and phone numbers contain.
+const PERSONAL: [&str; 6] = ["email", "e_mail", "mail_address", "phone", "msisdn", "mobile_number"];
+
+impl Plan {
+    /// What its author should know.
+    #[must_use]
+    pub fn cautions(&self) -> Vec<Caution> {
+        let sources = self.sources();
+        let feeds = |path: &str, targets: &[Target]| {
+            sources.iter().any(|told| told.path == path && told.target.is_some_and(|target| targets.contains(&target)))
+        };
+        let mut cautions = Vec::new();
+        for told in sources.iter().filter(|told| told.target.is_some_and(|target| IDS.contains(&target))) {
+            let name = told.path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+            let is_personal =
+                feeds(&told.path, &[Target::UserEm, Target::UserPh]) || PERSONAL.iter().any(|word| name.contains(word));
+            if is_personal {
+                cautions.push(Caution {
+                    path: told.path.clone(),
+                    what: format!("{} is fed by what looks like an e-mail address or a phone number", told.name),
+                    mend: "ids leave in the clear and stand in audit rows: take one that names no person",
+                });
+            }
+        }
+        let placed = self.feeds(Target::UserSt) && self.feeds(Target::UserCountry);
+        if self.feeds(Target::CustomOptOutType) && !placed {
+            cautions.push(Caution {
+                path: Target::CustomOptOutType.path().to_owned(),
+                what: "it is fed, but not both user_data.st and user_data.country".to_owned(),
+                mend: "Pinterest heeds LDP only beside both: map them too",
+            });
+        }
+        cautions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::Overrides;
+
+    #[test]
+    fn every_target_has_a_row_that_says_all() {
+        let rows = target_rows();
+        assert_eq!(rows.len(), Target::ALL.len() + ContentField::ALL.len());
+        for row in rows {
+            assert!(![&*row.form, &*row.takes, row.rule, row.source].contains(&""), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn an_id_that_names_a_person_and_half_of_ldp_are_warned_of() {
+        let fields = r#"
+            {"name": "login", "type": "string", "pinterest": ["event_id", "user_data.em"]},
+            {"name": "contact_phone", "type": "string", "pinterest": "custom_data.order_id"},
+            {"name": "number", "type": "string", "pinterest": "custom_data.np"},
+            {"name": "ldp", "type": "boolean", "pinterest": "custom_data.opt_out_type"}"#;
+        let constants = r#"{"event_name": "lead", "action_source": "web", "event_time": "2026-11-24T00:00:00Z"}"#;
+        let schema = format!(r#"{{"type": "record", "name": "R", "pinterest": {constants}, "fields": [{fields}]}}"#);
+        let plan = Plan::compile("r", &schema, &[], &Overrides::new()).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let cautions: Vec<_> = plan.cautions().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            cautions,
+            [
+                "login: event_id is fed by what looks like an e-mail address or a phone number; ids leave in the clear and stand in audit rows: take one that names no person",
+                "contact_phone: custom_data.order_id is fed by what looks like an e-mail address or a phone number; ids leave in the clear and stand in audit rows: take one that names no person",
+                "custom_data.opt_out_type: it is fed, but not both user_data.st and user_data.country; Pinterest heeds LDP only beside both: map them too",
+            ]
+        );
+    }
+}
