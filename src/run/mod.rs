@@ -1,7 +1,8 @@
 //! The one loop: effects of the core go out, inputs come in.
 //!
-//! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of a feed's files what maps its records; `engine` is the
-//! loop; `feed` and `intake` decode and map; `restoring` brings partitions back; `clock` reads the clocks.
+//! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
+//! a feed's files what maps its records; `engine` is the loop; `feed` and `intake` decode and map; `restoring` brings
+//! partitions back; `picture` shows the progress to the admin pages; `clock` reads the clocks.
 
 pub mod clock;
 pub mod feed;
