@@ -212,6 +212,17 @@ impl World {
     }
 
     pub(crate) fn inside(&mut self, slot: usize, what: Own) {
+        let life = self.processes[slot].life;
+        // What was left when the process was stopped comes first.
+        self.run_effects(slot);
+        let process = &self.processes[slot];
+        if process.life != life || process.core.is_none() {
+            return;
+        }
+        if self.now < process.stopped_until {
+            let delay = process.stopped_until - self.now;
+            return self.own(slot, delay, what);
+        }
         match what {
             Own::Client => self.client(slot),
             Own::Poll => {
@@ -224,7 +235,7 @@ impl World {
                     self.step(slot, Input::Woke);
                 }
             }
-            Own::Resume => self.run_effects(slot),
+            Own::Resume => {}
             Own::Restore { partition, epoch } => self.restore(slot, partition, epoch),
             Own::StaleRecord { partition, epoch, position } => self.stale_record(slot, partition, epoch, position),
             Own::PostTimeout(batch) => {
