@@ -35,7 +35,7 @@ fn settings() -> Settings {
         drain_deadline: Duration::from_secs(15),
         post_deadline: Duration::from_secs(30),
         answer_timeout: Duration::from_secs(10),
-        late_slack: Duration::from_secs(60),
+        late_slack: Duration::from_mins(1),
         tick_min: Duration::from_millis(20),
         tick_max: Duration::from_millis(100),
         lanes: vec![LaneSettings {
@@ -86,7 +86,9 @@ fn run() -> f64 {
                     settled += transaction.parts.iter().map(|part| part.rows.len()).sum::<usize>();
                     committed(&transaction, &mut changelog)
                 }
-                other => unreachable!("{other:?}"),
+                Effect::Restore { .. } | Effect::Resolve(_) | Effect::Release { .. } => {
+                    unreachable!("nothing is assigned, unknown or revoked")
+                }
             });
         }
         now = Now { boot: now.boot.after(Duration::from_millis(5)), wall: now.wall.after(Duration::from_millis(5)) };

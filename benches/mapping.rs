@@ -74,7 +74,7 @@ fn payload(plan: &Plan, phone: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let customer = record.get_mut("customer").and_then(|customer| customer.as_object_mut()).ok_or("a customer")?;
     customer.insert("address".into(), serde_json::Value::Null);
     customer.insert("phone".into(), phone.into());
-    plan.encode(&record).context("the sample is a record of its schema")
+    Ok(plan.encode(&record)?)
 }
 
 fn rules() -> Result<EventRules, Box<dyn Error>> {

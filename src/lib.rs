@@ -1,5 +1,6 @@
 //! pinrelay: Kafka to Pinterest's Conversions API, every record accounted for exactly once.
 
+pub mod admin;
 pub mod commands;
 pub mod config;
 pub mod domain;

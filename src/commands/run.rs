@@ -1,15 +1,18 @@
 //! `pinrelay run`: relays what the configuration names until it is told to stop.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
 use super::exit::{Exit, Failure};
+use crate::admin;
 use crate::config::{self, Config, Faults};
-use crate::run::{self, End, Parts, Progress, StartFault};
+use crate::run::{self, End, Names, Parts, Progress, StartFault, clock};
 
 /// Relay the feeds of a configuration to Pinterest until SIGTERM or SIGINT; a second signal stops at once
 #[derive(Debug, clap::Args)]
@@ -41,7 +44,10 @@ pub(super) fn refuse(faults: &Faults) -> Failure {
 fn relay(config: &Config) -> Result<Exit, Failure> {
     runtime()?.block_on(async {
         let stop = stop_signals()?;
-        let (progress, _) = watch::channel(Progress::default());
+        let (progress, watched) = watch::channel(Progress { turned: clock::boot(), ..Progress::default() });
+        if let Some(admin) = &config.admin {
+            serve_pages(admin.listen, Names::of(config), watched).await?;
+        }
         let parts = Parts::prepare(config).await.map_err(not_started)?;
         match run::run(parts, stop, progress).await.map_err(not_started)? {
             End::Drained => Ok(Exit::Drained),
@@ -57,6 +63,27 @@ fn relay(config: &Config) -> Result<Exit, Failure> {
             }),
         }
     })
+}
+
+/// Serves the admin pages for as long as the process lives.
+async fn serve_pages(listen: SocketAddr, names: Names, mut progress: watch::Receiver<Progress>) -> Result<(), Failure> {
+    let listener = TcpListener::bind(listen).await.map_err(|error| Failure {
+        exit: Exit::StartFailed,
+        problem: format!("the admin pages cannot be served on {listen}: {error}"),
+        next: "choose another address for `admin.listen`".to_owned(),
+    })?;
+    let (pictures, picture) = watch::channel(names.picture(&progress.borrow()));
+    tokio::spawn(async move {
+        while progress.changed().await.is_ok() {
+            pictures.send_replace(names.picture(&progress.borrow_and_update()));
+        }
+    });
+    tokio::spawn(async move {
+        if let Err(error) = admin::serve(listener, picture, clock::boot, std::future::pending()).await {
+            tracing::error!(%error, "the admin pages are served no longer");
+        }
+    });
+    Ok(())
 }
 
 /// A runtime with room for the threads that restore partitions.

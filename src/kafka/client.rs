@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 
 use super::settings::KafkaSettings;
@@ -29,7 +29,9 @@ pub(super) fn admin(settings: &KafkaSettings) -> ClientConfig {
         .set("bootstrap.servers", &settings.bootstrap)
         .set("client.id", &settings.identity)
         // A broker that is away is looked for every second, not after ten.
-        .set("reconnect.backoff.max.ms", "1000");
+        .set("reconnect.backoff.max.ms", "1000")
+        // rdkafka takes the level of the `log` crate otherwise, which nobody sets here.
+        .set_log_level(RDKafkaLogLevel::Info);
     config
 }
 
@@ -63,6 +65,8 @@ pub(super) fn member(settings: &KafkaSettings) -> ClientConfig {
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", millis(settings.timeouts.session))
         .set("max.poll.interval.ms", millis(settings.timeouts.max_poll))
+        // A member learns of a rebalance by its next heartbeat; handing a partition over takes two of them.
+        .set("heartbeat.interval.ms", "1000")
         .set("fetch.wait.max.ms", "100")
         // The default of a second stops partitions that a fast reader has just emptied.
         .set("fetch.queue.backoff.ms", "10");
@@ -126,5 +130,9 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// For contexts that have more to do than [`Logging`].
 pub(super) fn report(error: &KafkaError, reason: &str) {
+    // The end of a partition is no error; it comes as an event of its own.
+    if *error == KafkaError::Global(RDKafkaErrorCode::PartitionEOF) {
+        return;
+    }
     tracing::warn!(target: "librdkafka", %error, reason, "client error");
 }

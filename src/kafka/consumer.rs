@@ -20,11 +20,13 @@ use crate::domain::{Epoch, NextOffset, Offset, PartitionId, UnixMillis};
 
 use super::backlog::Flow;
 use super::client;
+use super::command::Command;
+pub use super::command::{CommitStartError, Leaving};
 use super::deadline::Deadline;
 use super::holdings::MetadataRefusal;
 use super::message::{Assignment, ConsumerEvent, ConsumerFailure, Messages, RawMessage};
-use super::rebalance::{Command, Member};
-pub use super::rebalance::{CommitStartError, Leaving};
+use super::native;
+use super::rebalance::Member;
 use super::settings::KafkaSettings;
 
 /// Messages polled between two looks at the commands: about 2 ms of work.
@@ -240,6 +242,8 @@ fn sweep(consumer: &BaseConsumer<Member>, member: &Member) -> Polled {
     let mut polled = Polled::Nothing;
     for _ in 0..SWEEP {
         match consumer.poll(Duration::ZERO) {
+            // A rebalance or a log line was served: `poll` does not tell that from an empty queue.
+            None if 0 < native::queued(consumer.client()) => {}
             None => break,
             Some(Ok(message)) => take(member, &mut batches, &message),
             Some(Err(error)) => take_error(consumer, member, &mut batches, &error),

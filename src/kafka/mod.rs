@@ -9,6 +9,7 @@ mod backlog;
 mod binary;
 pub mod changelog;
 mod client;
+mod command;
 mod commit;
 pub mod consumer;
 mod deadline;

@@ -40,6 +40,21 @@ pub(super) fn membership<C: ClientContext>(client: &Client<C>) -> Membership {
     }
 }
 
+/// How many events wait in a consumer's queue: messages, rebalances, log lines.
+pub(super) fn queued<C: ClientContext>(client: &Client<C>) -> usize {
+    // SAFETY: the handle lives as long as `client`. The call gives a new reference to the queue, or null where there is
+    // no group; the reference is given back once, after its last use.
+    unsafe {
+        let queue = sys::rd_kafka_queue_get_consumer(client.native_ptr());
+        if queue.is_null() {
+            return 0;
+        }
+        let queued = sys::rd_kafka_queue_length(queue);
+        sys::rd_kafka_queue_destroy(queue);
+        queued
+    }
+}
+
 /// Why a topic's id is not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TopicIdError {

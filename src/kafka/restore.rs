@@ -1,6 +1,6 @@
 //! Brings the state of a partition back from Kafka (P3): offset and metadata first, then the changelog.
 //!
-//! What the entries mean is decided by the core's replay; whether they are all there, by [`super::restore_plan`].
+//! What the entries mean is decided by the core's replay; whether they are all there, by the plan.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -137,7 +137,7 @@ impl Lane {
         match self.mode {
             Mode::Open => {
                 let first = self.queue.front().filter(|_| self.may_prepare())?;
-                Some(first.since.after(self.settings.linger))
+                Some(if self.has_full_batch() { first.since } else { first.since.after(self.settings.linger) })
             }
             Mode::Paused { until } => Some(until),
             Mode::Probing { at, .. } => (!self.queue.is_empty() && self.batches.is_empty()).then_some(at),

@@ -78,8 +78,13 @@ impl Pipeline {
     }
 
     /// Takes one input at `now`; appends what must happen.
+    ///
+    /// Records are only taken in: batches, transactions and releases follow with the next other input, at the latest
+    /// with the [`Input::Woke`] that [`Pipeline::next_wakeup`] then asks for. A record costs no look at the rest.
     pub fn step(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
         match input {
+            Input::Record { partition, epoch, record } => return self.record(now, partition, epoch, *record),
+            Input::Reached { partition, epoch, position } => return self.reached(now, partition, epoch, position),
             Input::Assigned(partition) => self.assigned(partition, effects),
             Input::Restored { partition, epoch, restored } => {
                 let mut queued = Queued::new();
@@ -92,8 +97,6 @@ impl Pipeline {
             }
             Input::Revoked(partitions) => self.leave(now, &partitions, effects),
             Input::Lost(partitions) => partitions.into_iter().for_each(|partition| self.drop_partition(partition)),
-            Input::Record { partition, epoch, record } => self.record(now, partition, epoch, *record),
-            Input::Reached { partition, epoch, position } => self.reached(now, partition, epoch, position),
             Input::Posted { batch, answered } => self.answered(now, batch, answered),
             Input::Ended { transaction, fate } => self.ended(now, transaction, fate),
             Input::Unknown(transaction) => self.unknown(transaction, effects),
@@ -149,7 +152,11 @@ impl Pipeline {
         }
         let mut queued = Queued::new();
         partition.admit(now, record, &mut queued);
+        let settled = !partition.outbox.is_empty();
         self.enqueue(now, id, queued);
+        if settled {
+            self.tick.something_waits_since(now.boot);
+        }
     }
 
     fn reached(&mut self, now: Now, id: PartitionId, epoch: Epoch, position: NextOffset) {
@@ -159,7 +166,11 @@ impl Pipeline {
         }
         let mut queued = Queued::new();
         partition.reached(now, position, &mut queued);
+        let settled = !partition.outbox.is_empty();
         self.enqueue(now, id, queued);
+        if settled {
+            self.tick.something_waits_since(now.boot);
+        }
     }
 
     /// The partition, if this is its present epoch (P1).

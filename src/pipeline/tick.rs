@@ -52,6 +52,11 @@ pub(super) enum Ticked {
 }
 
 impl Tick {
+    /// Something is there for the next transaction, at the latest from now on.
+    pub(super) fn something_waits_since(&mut self, now: BootTime) {
+        self.waiting_since.get_or_insert(now);
+    }
+
     pub(super) fn writes_for(&self, partition: PartitionId) -> bool {
         self.under_way.as_ref().is_some_and(|t| t.parts.iter().any(|part| part.partition == partition))
     }
@@ -64,7 +69,7 @@ impl Pipeline {
             self.tick.waiting_since = None;
             return Ticked::Not;
         }
-        self.tick.waiting_since.get_or_insert(now.boot);
+        self.tick.something_waits_since(now.boot);
         if self.tick_due().is_none_or(|due| now.boot < due) {
             return Ticked::Not;
         }

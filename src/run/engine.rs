@@ -363,6 +363,6 @@ impl Engine {
         }
         self.state.told_at = now;
         let (totals, status) = (self.state.totals.clone(), self.core.status());
-        self.progress.send_replace(Progress { totals, status: Some(status) });
+        self.progress.send_replace(Progress { turned: now, totals, status: Some(status) });
     }
 }

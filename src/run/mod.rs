@@ -1,11 +1,13 @@
 //! The one loop: effects of the core go out, inputs come in.
 //!
-//! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of a feed's files what maps its records; `engine` is the
-//! loop; `feed` and `intake` decode and map; `restoring` brings partitions back; `clock` reads the clocks.
+//! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
+//! a feed's files what maps its records; `engine` is the loop; `feed` and `intake` decode and map; `restoring` brings
+//! partitions back; `clock` reads the clocks.
 
 pub mod clock;
 pub mod feed;
 pub mod mapping;
+pub mod picture;
 pub mod prepare;
 pub mod totals;
 
@@ -15,6 +17,7 @@ mod restoring;
 mod settings;
 
 pub use mapping::FeedMapping;
+pub use picture::Names;
 pub use prepare::{Parts, StartFault, kafka_settings};
 pub use totals::Totals;
 
@@ -24,6 +27,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use crate::domain::BootTime;
 use crate::kafka::consumer::{Consumer, Leaving};
 use crate::kafka::restore::Restorer;
 use crate::kafka::transactions::Transactions;
@@ -48,6 +52,8 @@ pub enum End {
 /// A picture of the work.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
+    /// When the loop turned last.
+    pub turned: BootTime,
     /// Records whose audit rows are committed.
     pub totals: Totals,
     pub status: Option<Status>,

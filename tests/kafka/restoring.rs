@@ -35,6 +35,7 @@ async fn restore(settings: &KafkaSettings, member: &Member) -> (Result<RestoredP
             |at, metadata| remote.commit_start(partition(0), assignment, at, metadata),
             |step| match step {
                 Replayed::Begin { next_offset, end } => told.begun.push((next_offset, end)),
+                Replayed::Lost { until } => panic!("nothing was deleted, not even before {until}"),
                 Replayed::Entries { position, appended, entries } => {
                     told.appended.push(appended);
                     told.entries.extend(entries.iter().map(|entry| (position, *entry)));

@@ -12,7 +12,7 @@ use pinrelay::domain::{
 use pinrelay::kafka::audit::{AuditEncoder, AuditFeed, AuditFraming, AuditLane, AuditSettings, LaneMode};
 use pinrelay::kafka::consumer::{Consumer, ConsumerRemote, Leaving};
 use pinrelay::kafka::message::{Assignment, ConsumerEvent};
-use pinrelay::kafka::settings::{BacklogLimits, FeedTopics, KafkaSettings, Retention, Start, Timeouts};
+use pinrelay::kafka::settings::{BacklogLimits, FeedTopics, KafkaSettings, OnLost, Retention, Start, Timeouts};
 use pinrelay::kafka::topics::{self, NewTopics};
 use pinrelay::kafka::transactions::{Scribe, TransactionEvent, Transactions};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -38,7 +38,12 @@ pub(crate) fn settings(broker: &Broker, name: &str) -> KafkaSettings {
         group_id: name.to_owned(),
         identity: format!("{name}-a"),
         timeouts: Timeouts::default(),
-        feeds: vec![FeedTopics { name: "feed".to_owned(), input: name.to_owned(), start: Start::Earliest }],
+        feeds: vec![FeedTopics {
+            name: "feed".to_owned(),
+            input: name.to_owned(),
+            start: Start::Earliest,
+            on_lost: OnLost::Halt,
+        }],
         audit_topic: format!("{name}-audit"),
         max_message_bytes: 1_000_000,
         backlog: BacklogLimits::default(),
@@ -122,10 +127,20 @@ impl Member {
         }
     }
 
-    /// Lets go of everything and closes.
+    /// Lets go of everything, of what is still given meanwhile too, and closes.
     pub(crate) async fn close(self, leaving: Leaving) {
-        self.given.keys().for_each(|partition| self.release(*partition));
-        tokio::task::spawn_blocking(move || self.consumer.close(leaving)).await.unwrap();
+        for partition in self.given.keys() {
+            self.release(*partition);
+        }
+        let Self { consumer, mut events, .. } = self;
+        let remote = consumer.remote();
+        let closed = tokio::task::spawn_blocking(move || consumer.close(leaving));
+        while let Some(event) = events.recv().await {
+            if let ConsumerEvent::Assigned { partition, assignment } = event {
+                remote.released(partition, assignment);
+            }
+        }
+        closed.await.unwrap();
     }
 }
 

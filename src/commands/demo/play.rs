@@ -37,10 +37,15 @@ pub(super) async fn play(arguments: &Arguments) -> Result<Report, Failure> {
     let (stop, stopped) = unbounded_channel();
     let (progress, watched) = watch::channel(Progress::default());
     let relay = tokio::spawn(run::run(parts, stopped, progress));
+    // Joining the group takes seconds, and would be all that the latencies show.
+    let joined = wait_until_reading(watched.clone()).await;
     let begun = clock::boot();
     let feeding = feed(Arc::clone(&settings), arguments.seed, arguments.records);
     let settled = wait_for(watched, arguments.records);
-    let (fed, settled) = tokio::join!(feeding, settled);
+    let (fed, settled) = match joined {
+        Ok(()) => tokio::join!(feeding, settled),
+        Err(failure) => (Ok(()), Err(failure)),
+    };
     let elapsed = clock::boot().since(begun);
     // The relay may have ended by itself; its own words then say more than the silence that followed.
     stop.send(()).ok();
@@ -85,6 +90,21 @@ async fn feed(settings: Arc<KafkaSettings>, seed: u64, records: u64) -> Result<(
 fn topic(settings: &KafkaSettings, feed: DemoFeed) -> &str {
     let named = settings.feeds.iter().find(|topics| topics.name == feed.name());
     &named.expect("the demo's configuration names its feeds").input
+}
+
+/// Waits until every partition of the demo's topics is being read.
+async fn wait_until_reading(mut progress: watch::Receiver<Progress>) -> Result<(), Failure> {
+    let all = DemoFeed::ALL.iter().map(|feed| feed.partitions()).sum();
+    let reading = |progress: &Progress| {
+        let partitions = progress.status.iter().flat_map(|status| &status.partitions);
+        u32::try_from(partitions.filter(|partition| !partition.restoring).count()) == Ok(all)
+    };
+    let waited = timeout(STALLED, progress.wait_for(reading)).await;
+    match waited {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) => Err(failed("the relay", "it ended before it read anything")),
+        Err(_) => Err(failed("the relay", "it has not read all partitions within a minute")),
+    }
 }
 
 /// Shows the progress until as many records as were generated are accounted for.

@@ -1,0 +1,71 @@
+//! The loop's progress as the admin pages show it, with the names that people know.
+
+use crate::admin::{Lane, Partition, PartitionState, Picture, Records, Status};
+use crate::config::Config;
+use crate::domain::{FeedId, NotTaken};
+use crate::pipeline::Trouble;
+
+use super::Progress;
+
+/// The names of feeds and lanes, in the order of the configuration.
+#[derive(Clone, Debug)]
+pub struct Names {
+    feeds: Vec<String>,
+    lanes: Vec<String>,
+}
+
+impl Names {
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self {
+            feeds: config.feeds.iter().map(|feed| feed.name.clone()).collect(),
+            lanes: config.lanes.iter().map(|lane| lane.name.clone()).collect(),
+        }
+    }
+
+    fn feed(&self, feed: FeedId) -> String {
+        self.feeds.get(usize::from(feed.0)).cloned().unwrap_or_default()
+    }
+
+    /// What the pages show of `progress`.
+    #[must_use]
+    pub fn picture(&self, progress: &Progress) -> Picture {
+        let (partitions, lanes) =
+            progress.status.as_ref().map_or((&[][..], &[][..]), |status| (&status.partitions, &status.lanes));
+        let partitions = partitions.iter().map(|partition| Partition {
+            feed: self.feed(partition.partition.feed),
+            partition: partition.partition.number,
+            state: if partition.restoring { PartitionState::Restoring } else { PartitionState::Reading },
+            position: partition.position.0,
+            unaccounted: partition.span,
+            window_keys: partition.window_keys,
+            window_evicted: partition.window_evicted,
+        });
+        let lanes = lanes.iter().map(|lane| Lane {
+            lane: self.lanes.get(usize::from(lane.lane.0)).cloned().unwrap_or_default(),
+            queued: lane.queued,
+            requests: lane.posted,
+            trouble: lane.trouble.map(|trouble| words(trouble).to_owned()),
+        });
+        let records = progress.totals.iter().map(|(feed, outcome, count)| Records {
+            feed: self.feed(feed),
+            outcome: outcome.as_str(),
+            count,
+        });
+        let status = Status { partitions: partitions.collect(), lanes: lanes.collect(), records: records.collect() };
+        Picture { turned: progress.turned, status }
+    }
+}
+
+const fn words(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Ambiguous => "the last answer was no verdict",
+        Trouble::NotTaken(NotTaken::Throttled) => "Pinterest asked to wait",
+        Trouble::NotTaken(NotTaken::Unauthorized) => {
+            "the access token is not accepted: make a new one in Ads Manager, Conversions, Conversions API"
+        }
+        Trouble::NotTaken(NotTaken::Forbidden) => "the token's user has no access to the ad account",
+        Trouble::NotTaken(NotTaken::WrongAddress) => "this is not the address of the API, or of the ad account",
+        Trouble::NotTaken(NotTaken::Unreachable) => "Pinterest cannot be reached",
+    }
+}
