@@ -1,6 +1,6 @@
 //! The mapping as its users meet it: the documentation's tables and examples, and `pinrelay explain` and `schema check`.
 
-#![expect(clippy::panic, clippy::indexing_slicing, clippy::unwrap_used, reason = "in a test a panic is the failure")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is the failure")]
 
 mod commands;
 mod documentation;

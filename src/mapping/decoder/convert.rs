@@ -279,6 +279,40 @@ mod tests {
     }
 
     #[test]
+    fn times_and_counts_in_text_and_floats_are_moments_and_what_is_neither_stays_itself() {
+        let moment = |millis| Value::Instant(UnixMillis(millis));
+        let left = |text: &'static str| Value::Text(text.into());
+        let vienna = TimeZone::get("Europe/Vienna").ok();
+        for (text, expected) in [
+            ("2026-11-24 06:58:00", moment(1_795_499_880_000)),
+            (" 2026-11-24T06:58:00.421 ", moment(1_795_499_880_421)),
+            // An offset of its own counts more than the zone.
+            ("2026-11-24T05:58:00Z", moment(1_795_499_880_000)),
+            ("2026-11-24T07:58:00+02:00", moment(1_795_499_880_000)),
+            // Spring skips from two to three o'clock; autumn repeats that hour.
+            ("2026-03-29 02:30:00", moment(1_774_747_800_000)),
+            ("2026-10-25 02:30:00", moment(1_792_888_200_000)),
+            ("yesterday", left("yesterday")),
+        ] {
+            assert_eq!(text_time(text, vienna.as_ref()), expected, "{text}");
+        }
+        for (text, expected) in [
+            (" 1795499880", moment(1_795_499_880_000)),
+            ("1795499880.4219", moment(1_795_499_880_421)),
+            ("-0.0001", moment(-1)),
+            ("99999999999999999999999999999", left("99999999999999999999999999999")),
+            ("2026-11-24", left("2026-11-24")),
+        ] {
+            assert_eq!(text_instant(text, Unit::Seconds), expected, "{text}");
+        }
+        assert_eq!(float_instant(1_795_499_880.25, Unit::Seconds), moment(1_795_499_880_250));
+        assert_eq!(float_instant(1_795_499_880_250.0, Unit::Millis), moment(1_795_499_880_250));
+        assert!(matches!(float_instant(f64::NAN, Unit::Seconds), Value::Float(_)));
+        assert_eq!(local_instant(1_795_503_480_000, Unit::Millis, vienna.as_ref()), moment(1_795_499_880_000));
+        assert_eq!(local_instant(i64::MAX, Unit::Millis, vienna.as_ref()), moment(i64::MAX));
+    }
+
+    #[test]
     fn a_float_keeps_its_decimal_look() {
         assert!((widen(19.99) - 19.99).abs() < f64::EPSILON);
         assert!(widen(f32::NAN).is_nan() && widen(f32::INFINITY).is_infinite());

@@ -233,6 +233,35 @@ fn records_that_are_no_events_say_why() {
 }
 
 #[test]
+fn a_composed_id_has_all_of_its_parts_or_gives_way() {
+    const SCHEMA: &str = r#"{"type": "record", "name": "R",
+        "pinterest": {"event_name": "lead", "action_source": "web", "event_time": "2026-11-24T06:00:00Z", "user_data.em": "a@example.com"},
+        "fields": [
+            {"name": "till", "type": ["null", "int"], "pinterest": {"to": "event_id", "part": 2, "order": 1}},
+            {"name": "store", "type": "string", "pinterest": {"to": "event_id", "part": 1, "prefix": "s"}},
+            {"name": "spare", "type": ["null", "string"], "pinterest": {"to": "event_id", "order": 2}},
+            {"name": "more", "type": {"type": "map", "values": "string"}, "pinterest": {"to": "custom_data.order_id", "key": "no"}}]}"#;
+    for (record, id) in [
+        (r#"{"till": 7, "store": "42", "spare": "x", "more": {"yes": "a"}}"#, Some("s42-7")),
+        (r#"{"till": null, "store": "42", "spare": "x", "more": {"yes": "a", "no": "b"}}"#, Some("x")),
+        (r#"{"till": null, "store": "42", "spare": null, "more": {}}"#, None),
+    ] {
+        let finished = mapped((SCHEMA, record), |_| ());
+        match finished.mapped {
+            Mapped::Event(event) => {
+                let body: serde_json::Value = serde_json::from_slice(&event.body).unwrap();
+                assert_eq!(body["event_id"].as_str(), id, "{record}");
+                let asked = record.contains("no\"").then_some("b");
+                assert_eq!(body["custom_data"]["order_id"].as_str(), asked, "{record}");
+            }
+            Mapped::Settled { outcome, .. } => {
+                assert_eq!((outcome.reason, id), (Reason::MissingRequired, None), "{record}");
+            }
+        }
+    }
+}
+
+#[test]
 fn damaged_bytes_settle_the_record() {
     let plan = Plan::compile("order", ORDER.0, &[], &Overrides::new()).unwrap();
     let decoder = Decoder::compile(ORDER.0, &[], &plan).unwrap();
