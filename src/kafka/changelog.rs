@@ -13,6 +13,10 @@ use crate::domain::{ChangelogEntry, EventKey, InDoubtPolicy, Offset, Redelivery,
 /// The schema of every value on a changelog topic.
 pub const SCHEMA: &str = include_str!("../../schemas/changelog.avsc");
 
+/// Header of every record: Kafka's id of the input topic that its offsets belong to. Deleting a topic deletes the
+/// committed offsets and their metadata with it, so only the changelog can tell that a topic was created again.
+pub const TOPIC_ID: &str = "topic-id";
+
 /// CRC-64-AVRO of [`SCHEMA`]'s canonical form, little-endian. A test computes it; when it changes, the version does.
 pub(super) const FINGERPRINT: [u8; 8] = [0xd9, 0xdd, 0xd3, 0xf5, 0x66, 0x88, 0x2a, 0x62];
 

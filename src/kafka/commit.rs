@@ -112,13 +112,21 @@ impl Steps<'_> {
         }
         let feed = self.settings.feed(part.partition.feed).expect("ids of feeds come from these settings");
         let topic = self.settings.changelog_topic(feed);
+        let topic_id = self.topic_id(part.partition);
         for value in changelog::encode(&part.entries, self.scribe.max_changelog_bytes) {
+            let header = Header { key: changelog::TOPIC_ID, value: Some(topic_id) };
             let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&topic, Produced::Entries(index).to_opaque())
                 .partition(part.partition.number)
-                .payload(&value);
+                .payload(&value)
+                .headers(OwnedHeaders::new_with_capacity(1).insert(header));
             self.produce(record).map_err(|error| self.obstacle(&error))?;
         }
         Ok(())
+    }
+
+    /// Kafka's id of the partition's input topic.
+    fn topic_id(&self, partition: PartitionId) -> &str {
+        self.scribe.topic_ids.get(usize::from(partition.feed.0)).map_or("", String::as_str)
     }
 
     fn produce_row(&self, settlement: &Settlement, partition: PartitionId) -> Result<(), Obstacle> {
@@ -187,7 +195,7 @@ impl Steps<'_> {
     fn offsets(&self, transaction: &Transaction, spans: &[Span]) -> Result<TopicPartitionList, Obstacle> {
         let mut list = TopicPartitionList::with_capacity(transaction.parts.len());
         for (part, span) in transaction.parts.iter().zip(spans) {
-            let topic_id = self.scribe.topic_ids.get(usize::from(part.partition.feed.0)).cloned().unwrap_or_default();
+            let topic_id = self.topic_id(part.partition).to_owned();
             let stamp = Stamp { process: self.scribe.process, transaction: transaction.id };
             let mut element = list.add_partition(self.settings.input_topic(part.partition), part.partition.number);
             element.set_metadata(commit_metadata(part, *span, stamp, topic_id).to_text());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset as Position, TopicPartitionList};
 use uuid::Uuid;
 
@@ -131,7 +131,8 @@ impl Restorer {
                         tracing::error!(%partition, %next_offset, %until, "records were deleted before they were read");
                         replay(Replayed::Lost { until });
                     }
-                    let read = self.read(partition, from, facts.changelog.1, &is_held, &mut replay)?;
+                    let read =
+                        self.read(partition, (from, facts.changelog.1), &facts.topic_id, &is_held, &mut replay)?;
                     if read == Read::ToTheEnd {
                         let next_offset = lost_until.unwrap_or(next_offset);
                         return Ok(RestoredPartition { next_offset, began: Began::Before });
@@ -237,8 +238,8 @@ impl Restorer {
     fn read(
         &self,
         partition: PartitionId,
-        from: ChangelogOffset,
-        end: ChangelogOffset,
+        (from, end): (ChangelogOffset, ChangelogOffset),
+        topic_id: &str,
         is_held: &impl Fn() -> bool,
         replay: &mut impl FnMut(Replayed<'_>),
     ) -> Result<Read, RestoreError> {
@@ -260,6 +261,7 @@ impl Restorer {
             match reader.poll(GLANCE) {
                 Some(Ok(message)) => {
                     let position = ChangelogOffset(message.offset());
+                    check_topic_id(&message, topic_id)?;
                     let entries = changelog::decode(message.payload().unwrap_or_default())
                         .map_err(|fault| Halt::ChangelogUnreadable { position, why: fault.to_string() })?;
                     let appended = UnixMillis(message.timestamp().to_millis().unwrap_or_default());
@@ -287,6 +289,18 @@ impl Restorer {
             }
         }
         Ok(Read::ToTheEnd)
+    }
+}
+
+/// Offsets in the changelog mean nothing for another topic of the same name (P5).
+fn check_topic_id(message: &BorrowedMessage<'_>, topic_id: &str) -> Result<(), Halt> {
+    let written = message.headers().into_iter().flat_map(Headers::iter);
+    match written.into_iter().find(|header| header.key == changelog::TOPIC_ID).and_then(|header| header.value) {
+        Some(expected) if expected != topic_id.as_bytes() => {
+            let expected = String::from_utf8_lossy(expected).into_owned();
+            Err(Halt::TopicRecreated { expected, found: topic_id.to_owned() })
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -53,7 +53,8 @@ pub enum Halt {
     OffsetBeyondEnd { next_offset: NextOffset, log_end: NextOffset },
     #[error(
         "no offset is committed although the changelog was written up to {changelog_end}: offsets expired or were \
-         deleted; set the offset by hand to where reading shall go on, or delete the changelog topic to begin anew"
+         deleted; set the offset by hand to where reading shall go on; if the input topic was created again, delete the \
+         changelog topic to begin anew"
     )]
     OffsetMissing { changelog_end: ChangelogOffset },
     #[error(
@@ -233,7 +234,7 @@ mod tests {
         ]
         .map(|facts| plan(&facts).expect_err("a halt").to_string());
         insta::assert_snapshot!(halts.join("\n"), @r"
-        no offset is committed although the changelog was written up to 200: offsets expired or were deleted; set the offset by hand to where reading shall go on, or delete the changelog topic to begin anew
+        no offset is committed although the changelog was written up to 200: offsets expired or were deleted; set the offset by hand to where reading shall go on; if the input topic was created again, delete the changelog topic to begin anew
         the input topic is another one than before (id other instead of id): it was deleted and created again; decide whether to begin it anew, and then delete the group's offsets and the changelog topic
         the records from offset 50 up to 51 were deleted before they were read; decide whether to go on at 51 without them (the feed's key `on_lost: continue` leaves one row `lost` for them), and lengthen the retention of the input topic
         the committed offset 50 lies behind the end 49 of the input partition; find out whether records were lost or the offset was set by hand, and set it to a position that exists

@@ -8,6 +8,7 @@ use pinrelay::kafka::consumer::Leaving;
 use pinrelay::kafka::restore::{Began, Replayed, RestoreError, RestoredPartition, Restorer};
 use pinrelay::kafka::settings::{KafkaSettings, Start};
 use pinrelay::kafka::transactions::TransactionEvent;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use crate::rig::{
@@ -77,6 +78,32 @@ async fn a_restore_reads_back_what_was_committed_and_ends_behind_aborted_entries
     assert_eq!(told.begun, [(NextOffset(3), ChangelogOffset(1))]);
     assert_eq!(told.entries, [0, 1, 2].map(|offset| (ChangelogOffset(0), outcome(offset))));
     assert!(told.appended.iter().all(|appended| 0 < appended.0));
+    writer.close().await;
+    member.close(Leaving::Leave).await;
+}
+
+#[tokio::test]
+async fn a_changelog_that_belongs_to_an_earlier_topic_of_the_same_name_halts_a_restore() {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, "created-again");
+    create_topics(broker, &settings, 1).await;
+    broker.produce("created-again", records(0, 5)).await;
+    let mut member = Member::join(&settings);
+    member.start(1).await;
+    let mut writer = Writer::open(&settings, member.remote()).await;
+    let event = writer.commit(transaction(1, vec![part(0, 3)])).await;
+    assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+    let topic = settings.changelog_topic(&settings.feeds[0]);
+    let packed = changelog::encode(&[outcome(3)], 1_000).remove(0);
+    let producer: BaseProducer = broker.client().create().unwrap();
+    let header = Header { key: changelog::TOPIC_ID, value: Some("another") };
+    let record = BaseRecord::<(), [u8]>::to(&topic).partition(0).payload(&packed);
+    producer.send(record.headers(OwnedHeaders::new().insert(header))).unwrap();
+    producer.flush(PATIENCE).unwrap();
+
+    let (restored, _) = restore(&settings, &member).await;
+    let halt = restored.expect_err("a halt").to_string();
+    assert!(halt.contains("instead of another"), "{halt}");
     writer.close().await;
     member.close(Leaving::Leave).await;
 }
