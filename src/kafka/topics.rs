@@ -134,13 +134,11 @@ pub async fn create_inputs(settings: &KafkaSettings, partitions: i32) -> Result<
         .create_topics(&topics, &options(settings))
         .await
         .map_err(|error| refused(&settings.audit_topic, error.to_string()))?;
-    match results.into_iter().find_map(Result::err) {
-        Some((topic, code)) => Err(refused(&topic, code.to_string())),
-        None => {
-            let created: Vec<_> = settings.feeds.iter().map(|feed| feed.input.clone()).collect();
-            await_metadata(settings, &created).await
-        }
+    if let Some((topic, code)) = results.into_iter().find_map(Result::err) {
+        return Err(refused(&topic, code.to_string()));
     }
+    let created: Vec<_> = settings.feeds.iter().map(|feed| feed.input.clone()).collect();
+    await_metadata(settings, &created).await
 }
 
 /// Between two looks for a topic that was just created.

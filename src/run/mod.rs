@@ -66,7 +66,7 @@ pub async fn run(
 ) -> Result<End, StartFault> {
     let (consumer_events, consumer_inbox) = unbounded_channel();
     let (transaction_events, transaction_inbox) = unbounded_channel();
-    let (restored, restored_inbox) = unbounded_channel();
+    let (done, restored_inbox) = unbounded_channel();
     let Parts { kafka, core, readers, clients, scribe, partitions } = parts;
     let process = scribe.process;
     let patience = kafka.timeouts.transaction;
@@ -82,12 +82,7 @@ pub async fn run(
         transactions,
         clients,
         readers,
-        restoring: Restoring {
-            restorer: Arc::new(restorer),
-            consumer: remote,
-            settings: Arc::new(core),
-            done: restored,
-        },
+        restoring: Restoring { restorer: Arc::new(restorer), consumer: remote, settings: Arc::new(core), done },
         progress,
         state: State::default(),
     };
