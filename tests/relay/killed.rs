@@ -48,10 +48,13 @@ async fn play(broker: &Broker, seed: u64, records: u64) -> (Line, Vec<String>) {
     shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, at: Stage::AfterTaking })]);
     let (one, other) = (shop.spawn("one"), shop.spawn("other"));
     let [of_one, of_other] = shop.shared_by(["one", "other"]).await;
+    // All is there before the work begins.
+    shop.desk.close().await;
     shop.sell(usize::try_from(records).unwrap()).await;
+    shop.desk.reopen().await;
 
-    // From a fifth of the work to three fifths.
-    let at = records * (20 + seed * 7 % 41) / 100;
+    // Before either can have done its half.
+    let at = records * (10 + seed * 7 % 31) / 100;
     shop.desk.until(PATIENCE, |stats| at <= stats.processed).await;
     // The kill of an even seed strikes anywhere; that of an odd one when both have posts that are taken and not
     // answered, since one alone cannot have so many.

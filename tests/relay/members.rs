@@ -38,12 +38,10 @@ impl Shop<'_> {
             }
             let list = client.committed_offsets(list, ANSWER).unwrap();
             let elements = list.elements();
-            let known = elements.iter().filter_map(|element| match element.offset() {
-                Offset::Offset(offset) => {
-                    let (feed, _) = topics.iter().find(|(_, topic)| topic == element.topic()).unwrap();
-                    Some(((*feed, element.partition()), offset))
-                }
-                _ => None,
+            let known = elements.iter().filter_map(|element| {
+                let Offset::Offset(offset) = element.offset() else { return None };
+                let (feed, _) = topics.iter().find(|(_, topic)| topic == element.topic()).unwrap();
+                Some(((*feed, element.partition()), offset))
             });
             known.collect()
         };

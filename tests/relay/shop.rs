@@ -18,13 +18,16 @@ use super::support::{Broker, Input};
 /// Long enough for everything that a test waits for on a machine that is busy with other things.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Records of all feeds that are written feed by feed before the next ones.
+const AT_A_TIME: usize = 2_000;
+
 /// Names a record of the input topics.
 pub(crate) type Place = (DemoFeed, i32, i64);
 
 /// What a test may want otherwise; the rest of the configuration is the same for all.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
-    /// The most of the session and transaction time-outs, and of the drain: short, so that failover takes seconds.
+    /// Of session, transaction and drain: short by default, so that failover takes seconds.
     pub(crate) times: &'static str,
     pub(crate) pipeline: &'static str,
     pub(crate) lane: &'static str,
@@ -178,6 +181,15 @@ impl<'b> Shop<'b> {
 
     /// As [`Self::sell`], with other bytes.
     pub(crate) async fn sell_as(&mut self, records: usize, value: impl Fn(DemoFeed, Vec<u8>) -> Vec<u8>) {
+        let mut left = records;
+        while 0 < left {
+            let now = left.min(AT_A_TIME);
+            self.sell_some(now, &value).await;
+            left -= now;
+        }
+    }
+
+    async fn sell_some(&mut self, records: usize, value: &impl Fn(DemoFeed, Vec<u8>) -> Vec<u8>) {
         let mut inputs: BTreeMap<DemoFeed, Vec<Input>> = BTreeMap::new();
         for _ in 0..records {
             let record = self.generated.next().expect("the generator never ends");

@@ -132,6 +132,8 @@ impl Sandbox {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let stopping = self.clone();
+        // It may have been served before.
+        self.shared.stopping.send_replace(false);
         let shutdown = async move {
             shutdown.await;
             stopping.shared.stopping.send_replace(true);
