@@ -124,6 +124,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::body::{EVENT, Kind, Object};
     use crate::mapping::Overrides;
 
     #[test]
@@ -133,6 +134,32 @@ mod tests {
         for row in rows {
             assert!(![&*row.form, &*row.takes, row.rule, row.source].contains(&""), "{}", row.name);
         }
+    }
+
+    /// The paths of the fields of an object that are no objects themselves.
+    fn leaves(object: &Object, prefix: &str, out: &mut Vec<String>) {
+        for field in object.fields {
+            let path = format!("{prefix}{}", field.name);
+            match field.kind {
+                Kind::Object(inner) => leaves(inner, &format!("{path}."), out),
+                Kind::Objects { each, .. } => {
+                    out.push(path);
+                    leaves(each, "contents[].", out);
+                }
+                Kind::Text(_) | Kind::Texts { .. } | Kind::Whole { .. } | Kind::Flag => out.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_of_an_event_is_a_target_and_every_target_a_field_or_a_decision() {
+        let mut fields = Vec::new();
+        leaves(&EVENT, "", &mut fields);
+        let decides = |name: &str| Target::from_path(name).is_some_and(Target::is_decision);
+        let mut targets: Vec<_> = target_rows().into_iter().map(|row| row.name).filter(|name| !decides(name)).collect();
+        fields.sort();
+        targets.sort();
+        assert_eq!(targets, fields);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "in a test a panic is the failure")]
 
 mod bodies;
+mod samples;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,14 @@ fn event_schema(api: &OpenApi) -> &Value {
 
 fn good_event(api: &OpenApi, rng: &mut StdRng) -> Value {
     from_schema(api, event_schema(api), "", rng)
+}
+
+#[test]
+fn what_comes_of_every_sample_satisfies_pinterests_schema() {
+    let api = open_api();
+    for (schema, event) in samples::events() {
+        assert!(api.accepts(event_schema(&api), &event), "{schema}: Pinterest's refuses {event:#}");
+    }
 }
 
 #[test]

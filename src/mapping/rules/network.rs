@@ -75,13 +75,11 @@ fn is_bot(text: &str) -> bool {
         "spider",
         "wget",
     ];
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|word| {
-        // A maker of phones, not a machine.
-        let phone = word.eq_ignore_ascii_case("cubot");
-        let ends_in_bot = |word: &str| {
-            word.len().checked_sub(3).and_then(|at| word.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case("bot"))
-        };
-        (!phone && word.split('-').any(ends_in_bot)) || WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+    let ends_in_bot = |part: &[u8]| part.last_chunk::<3>().is_some_and(|end| end.eq_ignore_ascii_case(b"bot"));
+    text.as_bytes().split(|b| !b.is_ascii_alphanumeric() && *b != b'-').any(|word| {
+        // Cubot makes phones.
+        let is_named_so = word.split(|b| *b == b'-').any(ends_in_bot) && !word.eq_ignore_ascii_case(b"cubot");
+        is_named_so || WORDS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word))
     })
 }
 
