@@ -58,7 +58,7 @@ impl Ledger {
     }
 
     fn push(&mut self, slot: Slot) {
-        debug_assert!(self.position.0 <= slot.offset.0, "offsets of a partition only grow");
+        assert!(self.position.0 <= slot.offset.0, "offsets of a partition only grow");
         self.position = slot.offset.next();
         self.slots.push_back(slot);
     }
