@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
@@ -42,27 +43,34 @@ pub(super) fn refuse(faults: &Faults) -> Failure {
 
 /// Runs the loop on a valid configuration until it has come to rest.
 fn relay(config: &Config) -> Result<Exit, Failure> {
-    runtime()?.block_on(async {
-        let stop = stop_signals()?;
-        let (progress, watched) = watch::channel(Progress { turned: clock::boot(), ..Progress::default() });
-        if let Some(admin) = &config.admin {
-            serve_pages(admin.listen, Names::of(config), watched).await?;
+    let runtime = runtime()?;
+    let ended = runtime.block_on(until_rest(config));
+    // A thread that waits for a broker would hold up the end of the process.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn until_rest(config: &Config) -> Result<Exit, Failure> {
+    let mut stop = stop_signals()?;
+    let (progress, watched) = watch::channel(Progress { turned: clock::boot(), ..Progress::default() });
+    if let Some(admin) = &config.admin {
+        serve_pages(admin.listen, Names::of(config), watched).await?;
+    }
+    let parts = select! {
+        parts = Parts::prepare(config) => parts.map_err(not_started)?,
+        _ = stop.recv() => return Ok(Exit::Drained),
+    };
+    match run::run(parts, stop, progress).await.map_err(not_started)? {
+        End::Drained => Ok(Exit::Drained),
+        End::StoppedAtOnce => Ok(Exit::SecondSignal),
+        End::Halted(problem) => {
+            let next = "decide what the message asks; docs/operations.md has a section for each halt".to_owned();
+            Err(Failure { exit: Exit::Halted, problem, next })
         }
-        let parts = Parts::prepare(config).await.map_err(not_started)?;
-        match run::run(parts, stop, progress).await.map_err(not_started)? {
-            End::Drained => Ok(Exit::Drained),
-            End::StoppedAtOnce => Ok(Exit::SecondSignal),
-            End::Halted(problem) => {
-                let next = "decide what the message asks; docs/operations.md has a section for each halt".to_owned();
-                Err(Failure { exit: Exit::Halted, problem, next })
-            }
-            End::Restart(problem) => Err(Failure {
-                exit: Exit::Fenced,
-                problem,
-                next: "start it again; what was open is taken up".to_owned(),
-            }),
+        End::Restart(problem) => {
+            Err(Failure { exit: Exit::Fenced, problem, next: "start it again; what was open is taken up".to_owned() })
         }
-    })
+    }
 }
 
 /// Serves the admin pages for as long as the process lives.

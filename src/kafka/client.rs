@@ -22,14 +22,14 @@ pub(super) enum Isolation {
 /// For metadata and topics.
 pub(super) fn admin(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
+    // A broker that is away is looked for every second, not after ten.
+    config.set("reconnect.backoff.max.ms", "1000");
     for (property, value) in &settings.properties {
         config.set(property, value);
     }
     config
         .set("bootstrap.servers", &settings.bootstrap)
         .set("client.id", &settings.identity)
-        // A broker that is away is looked for every second, not after ten.
-        .set("reconnect.backoff.max.ms", "1000")
         // rdkafka takes the level of the `log` crate otherwise, which nobody sets here.
         .set_log_level(RDKafkaLogLevel::Info);
     config
@@ -119,6 +119,10 @@ impl ConsumerContext for Logging {}
 /// For contexts that have more to do than [`Logging`].
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
+        // Every client gets the configured properties, and each kind knows some that the others do not.
+        RDKafkaLogLevel::Warning if facility == "CONFWARN" && message.contains("will be ignored by this") => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
             tracing::error!(target: "librdkafka", facility, "{message}");
         }

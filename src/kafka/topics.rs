@@ -9,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::client::{self, Isolation, Logging};
+use super::deadline::Deadline;
 use super::native;
 use super::settings::{FeedTopics, KafkaSettings};
 
@@ -115,6 +116,7 @@ pub async fn create_missing(settings: Arc<KafkaSettings>, new: NewTopics) -> Res
             Err((topic, code)) => return Err(TopicFault::Unreachable { topic, why: code.to_string() }),
         }
     }
+    await_metadata(&settings, &created).await?;
     Ok(created)
 }
 
@@ -132,10 +134,36 @@ pub async fn create_inputs(settings: &KafkaSettings, partitions: i32) -> Result<
         .create_topics(&topics, &options(settings))
         .await
         .map_err(|error| refused(&settings.audit_topic, error.to_string()))?;
-    match results.into_iter().find_map(Result::err) {
-        Some((topic, code)) => Err(refused(&topic, code.to_string())),
-        None => Ok(()),
+    if let Some((topic, code)) = results.into_iter().find_map(Result::err) {
+        return Err(refused(&topic, code.to_string()));
     }
+    let created: Vec<_> = settings.feeds.iter().map(|feed| feed.input.clone()).collect();
+    await_metadata(settings, &created).await
+}
+
+/// Between two looks for a topic that was just created.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Returns when the brokers tell of topics that the controller has created: they learn of them a moment later.
+async fn await_metadata(settings: &KafkaSettings, created: &[String]) -> Result<(), TopicFault> {
+    let deadline = Deadline::after(settings.timeouts.request);
+    for topic in created {
+        loop {
+            let (settings, looked_at) = (settings.clone(), topic.clone());
+            let found = tokio::task::spawn_blocking(move || {
+                let reader: BaseConsumer<Logging> = client::reader(&settings, Isolation::Committed)
+                    .create_with_context(Logging)
+                    .map_err(|error| TopicFault::Unreachable { topic: looked_at.clone(), why: error.to_string() })?;
+                count(&settings, &reader, &looked_at)
+            });
+            match found.await.expect("looking at topics does not panic, and nothing cancels it") {
+                Ok(_) => break,
+                Err(TopicFault::Missing { .. }) if !deadline.has_passed() => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The broker's default for `max.message.bytes` (Kafka 4.3: 1,048,588).

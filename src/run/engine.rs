@@ -102,7 +102,7 @@ enum Turn {
 
 impl Engine {
     /// Runs until the work has come to rest, or cannot go on.
-    pub(super) async fn run(mut self, mut inputs: Inputs) -> (End, Self) {
+    pub(super) async fn run(mut self, inputs: &mut Inputs) -> (End, Self) {
         let (answers_in, mut answers) = unbounded_channel();
         let (yields_in, mut yields) = unbounded_channel();
         loop {

@@ -2,7 +2,7 @@
 //!
 //! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
 //! a feed's files what maps its records; `engine` is the loop; `feed` and `intake` decode and map; `restoring` brings
-//! partitions back; `clock` reads the clocks.
+//! partitions back; `picture` shows the work to the admin pages; `clock` reads the clocks.
 
 pub mod clock;
 pub mod feed;
@@ -23,9 +23,11 @@ pub use totals::Totals;
 
 use std::sync::Arc;
 
+use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::domain::BootTime;
 use crate::kafka::consumer::{Consumer, Leaving};
@@ -61,6 +63,8 @@ pub struct Progress {
 
 /// Relays until a request to stop has come and the work is at rest, or the work cannot go on.
 ///
+/// Threads that wait for a broker may outlive it: the caller ends the process, or leaves them behind.
+///
 /// # Errors
 /// If it could not start.
 pub async fn run(
@@ -73,6 +77,7 @@ pub async fn run(
     let (restorations, restored) = unbounded_channel();
     let Parts { kafka, core, readers, clients, scribe, partitions } = parts;
     let process = scribe.process;
+    let patience = kafka.timeouts.transaction;
     let reader = Restorer::new(Arc::clone(&kafka), process, partitions).map_err(StartFault::client)?;
     let consumer = Consumer::open(&kafka, group_events).map_err(StartFault::client)?;
     let remote = consumer.remote();
@@ -94,16 +99,26 @@ pub async fn run(
         progress,
         state: State::default(),
     };
-    let inputs = Inputs { stop, consumer: from_group, transactions: from_commits, restored };
-    let (end, engine) = engine.run(inputs).await;
+    let mut inputs = Inputs { stop, consumer: from_group, transactions: from_commits, restored };
+    let (end, engine) = engine.run(&mut inputs).await;
     if end == End::StoppedAtOnce {
         return Ok(end);
     }
-    let close = move || {
+    let closing = spawn_blocking(move || {
         // The producer first: it asks the consumer's thread for its membership.
         engine.transactions.close();
         consumer.close(Leaving::Stay);
-    };
-    spawn_blocking(close).await.expect("closing does not panic, and nothing cancels it");
+    });
+    // While the brokers are away a commit does not end; what comes of it is for the next owner to find out.
+    select! {
+        closed = timeout(patience, closing) => {
+            if let Ok(closed) = closed {
+                closed.expect("closing does not panic, and nothing cancels it");
+            } else {
+                tracing::warn!("the last transaction has not ended; the next owner finds out how it does");
+            }
+        }
+        _ = inputs.stop.recv() => return Ok(End::StoppedAtOnce),
+    }
     Ok(end)
 }

@@ -59,6 +59,26 @@ fn the_log_lines_of_the_operations_are_logged_at_their_level() {
     }
 }
 
+/// First cells of the rows of a table.
+fn first_cells<'t>(page: &'t str, name: &str) -> Vec<&'t str> {
+    let rows = marked(page, name).lines().skip(2);
+    rows.map(|row| row.split('|').nth(1).expect("a row has cells").trim().trim_matches('`')).collect()
+}
+
+#[test]
+fn the_pages_and_troubles_of_the_operations_are_those_of_the_program() {
+    let page = read("docs/operations.md");
+    let admin = read("src/admin/mod.rs");
+    let routes: Vec<&str> = admin.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(first_cells(&page, "pages"), routes);
+    let picture = read("src/run/picture.rs");
+    let troubles = first_cells(&page, "trouble");
+    assert!(!troubles.is_empty());
+    for trouble in troubles {
+        assert!(picture.contains(&format!("\"{trouble}\"")), "no lane is said to be in this trouble: {trouble}");
+    }
+}
+
 #[test]
 fn the_exit_codes_of_the_pages_are_those_of_the_program() {
     let help = Arguments::command().get_after_help().expect("the help has the table").to_string();

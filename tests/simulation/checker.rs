@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use pinrelay::domain::{EventKey, InDoubtPolicy, KeyState, OutcomeKind, Redelivery, Settlement};
 
-use crate::scenario::{Kind, Nature, Scenario, Time};
+use crate::scenario::{Kind, Nature, SKEW, Scenario, Time};
 
 /// A broken law.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,12 @@ pub(crate) enum Law {
     G7,
     /// No doubt and no mark in a calm world.
     Calm,
+    /// R11: a lane without verdicts sends single events.
+    Probe,
     /// What the shell and the core owe each other.
     Contract,
+    /// Nothing panics.
+    Panic,
 }
 
 /// One event in one post.
@@ -155,7 +159,7 @@ impl Checker {
         if row.kind == OutcomeKind::InDoubt {
             self.in_doubt += 1;
         }
-        if self.kind == Kind::Calm && (row.kind == OutcomeKind::InDoubt || row.redelivery == Redelivery::Possible) {
+        if self.kind.is_calm() && (row.kind == OutcomeKind::InDoubt || row.redelivery == Redelivery::Possible) {
             self.blame(now, Law::Calm, format!("{name} is in doubt or marked in a calm world: {row:?}"));
         }
     }
@@ -199,6 +203,11 @@ impl Checker {
         }
     }
 
+    /// The first attempt of a record that may have been taken.
+    pub(crate) fn possible(&self, partition: usize, offset: i64) -> Option<&Attempt> {
+        self.of(partition, offset).find(|attempt| attempt.is_possible())
+    }
+
     fn of(&self, partition: usize, offset: i64) -> impl Iterator<Item = &Attempt> {
         self.attempts.iter().filter(move |attempt| attempt.partition == partition && attempt.offset == offset)
     }
@@ -215,6 +224,12 @@ impl Checker {
                 })
                 .map(|(offset, _)| (partition, *offset))
         })
+    }
+
+    /// How many records before `offset` have no row.
+    pub(crate) fn without_row(&self, now: Time, partition: usize, offset: i64) -> usize {
+        let waits = |known: &Known| known.row.is_none() && known.vanishes.is_none_or(|gone| now < gone);
+        self.records[partition].range(..offset).filter(|(_, known)| waits(known)).count()
     }
 
     /// What can be said only when all has come to rest.
@@ -253,7 +268,7 @@ impl Checker {
     }
 
     fn sent_twice(&mut self, now: Time, earlier: &Attempt, later: &Attempt) {
-        if earlier.taken.unwrap_or(earlier.start) + self.window <= later.start {
+        if earlier.taken.unwrap_or(earlier.start) + self.window <= later.start + SKEW {
             return;
         }
         let what = format!(
@@ -266,7 +281,7 @@ impl Checker {
             later.offset,
             later.start
         );
-        if self.kind == Kind::Calm {
+        if self.kind.is_calm() {
             self.blame(now, Law::Calm, format!("{what} in a calm world"));
         }
         if [earlier.policy, later.policy].contains(&InDoubtPolicy::Hold) {

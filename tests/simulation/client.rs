@@ -4,13 +4,15 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use pinrelay::domain::{
-    ConversionEvent, EventFacts, Mapped, NextOffset, Offset, Origin, Outcome, Reason, Record, UnixMillis, UnixSeconds,
+    ConversionEvent, Epoch, EventFacts, Mapped, NextOffset, Offset, Origin, Outcome, Reason, Record, UnixMillis,
+    UnixSeconds,
 };
 use pinrelay::pipeline::Input;
 
 use crate::checker::Law;
 use crate::kafka::{Heartbeat, MemberId};
-use crate::process::{Held, Process, Stage, body};
+use crate::posts::body;
+use crate::process::{Held, Process, Stage};
 use crate::scenario::{MAX_POLL_INTERVAL, Spec, Time, WALL, lane_of, partition_id};
 use crate::variants::Variant;
 use crate::world::{Own, World};
@@ -66,7 +68,8 @@ impl Client {
 impl World {
     /// Heartbeats and joins, which go on while the polling thread is busy.
     pub(crate) fn client(&mut self, slot: usize) {
-        let delay = self.random.between(30, 150);
+        let quick = self.strikes(self.scenario.chances.quick_heartbeats);
+        let delay = if quick { self.random.between(4, 20) } else { self.random.between(30, 150) };
         self.own(slot, delay, Own::Client);
         let process = &mut self.processes[slot];
         let idle = process.client.is_idle(process.revoking.is_some());
@@ -106,11 +109,16 @@ impl World {
                 let revoked: BTreeSet<usize> = client.assignment.difference(&partitions).copied().collect();
                 let added: BTreeSet<usize> = partitions.difference(&client.assignment).copied().collect();
                 client.assignment.extend(&added);
-                if !revoked.is_empty() {
+                let takes_away = !revoked.is_empty();
+                if takes_away {
                     client.callbacks.push_back(Callback::Revoke(revoked));
                 }
                 if !added.is_empty() {
                     client.callbacks.push_back(Callback::Assign(added));
+                }
+                if takes_away && self.strikes(self.scenario.chances.evicted_while_revoking) {
+                    self.trace.say(self.now, || format!("the group throws out member {member}"));
+                    self.kafka.group.leave(member, self.now);
                 }
             }
             Heartbeat::UnknownMember => self.evicted(slot),
@@ -136,8 +144,9 @@ impl World {
     }
 
     pub(crate) fn poll(&mut self, slot: usize) {
-        let process = &mut self.processes[slot];
         let mut delay = self.random.between(3, 25);
+        let late = self.strikes(self.scenario.chances.slow_poll);
+        let process = &mut self.processes[slot];
         if process.revoking.is_none() {
             process.client.polled = self.now;
             if let Some(callback) = process.client.callbacks.pop_front() {
@@ -146,6 +155,9 @@ impl World {
                 self.read(slot);
                 delay = self.random.between(1, 15);
             }
+        }
+        if late {
+            delay += self.random.below(400);
         }
         self.own(slot, delay, Own::Poll);
     }
@@ -223,6 +235,7 @@ impl World {
     /// Takes some records of each partition that has room.
     fn read(&mut self, slot: usize) {
         let life = self.processes[slot].life;
+        let ignores_room = self.is(Variant::IgnoresRoom);
         let partitions: Vec<usize> = self.processes[slot].held.keys().copied().collect();
         for partition in partitions {
             for _ in 0..self.random.between(1, 6) {
@@ -235,7 +248,7 @@ impl World {
                 else {
                     break;
                 };
-                if !core.has_room(partition_id(partition)) {
+                if !ignores_room && !core.has_room(partition_id(partition)) {
                     break;
                 }
                 let epoch = *epoch;
@@ -246,8 +259,8 @@ impl World {
                 match next {
                     Some(spec) if spec.available <= self.now => {
                         *position = spec.offset + 1;
-                        let received = self.now;
-                        let record = Box::new(record(spec, partition, *plan, received));
+                        let record = Box::new(record(spec, partition, *plan, self.now));
+                        self.bounded(partition, spec.offset);
                         self.step(slot, Input::Record { partition: name, epoch, record });
                     }
                     Some(_) => break,
@@ -266,7 +279,39 @@ impl World {
     }
 }
 
-const NO_EPOCH: pinrelay::domain::Epoch = pinrelay::domain::Epoch(0);
+impl World {
+    /// A partition is given up while its next record is being mapped: the record comes late, if at all.
+    pub(crate) fn leaves_record_behind(&mut self, slot: usize, partition: usize) {
+        if !self.strikes(self.scenario.chances.stale_record) {
+            return;
+        }
+        if let Some(Held { epoch, stage: Stage::Reading { position }, .. }) = self.processes[slot].held.get(&partition)
+        {
+            let (epoch, position) = (*epoch, *position);
+            let delay = self.random.pick(&[1, 100, 300, 1000]);
+            self.own(slot, delay, Own::StaleRecord { partition, epoch, position });
+        }
+    }
+
+    pub(crate) fn stale_record(&mut self, slot: usize, partition: usize, epoch: Epoch, position: i64) {
+        let spec = self.scenario.records[partition].iter().find(|spec| position <= spec.offset);
+        if let Some(spec) = spec.filter(|spec| spec.available <= self.now) {
+            let record = Box::new(record(spec, partition, self.processes[slot].plan, self.now));
+            self.step(slot, Input::Record { partition: partition_id(partition), epoch, record });
+        }
+    }
+
+    /// G5: what was read and has no visible row yet. One span may be in the transaction under way, one behind it, and
+    /// as much again if a former owner's intents lie ahead.
+    fn bounded(&mut self, partition: usize, offset: i64) {
+        let open = self.checker.without_row(self.now, partition, offset);
+        if 3 * self.scenario.settings.span < open {
+            self.checker.blame(self.now, Law::G5, format!("{open} records of {partition} before {offset} have no row"));
+        }
+    }
+}
+
+const NO_EPOCH: Epoch = Epoch(0);
 
 /// What decoding and mapping make of a message under one plan.
 fn record(spec: &Spec, partition: usize, plan: usize, received: Time) -> Record {
@@ -276,7 +321,7 @@ fn record(spec: &Spec, partition: usize, plan: usize, received: Time) -> Record 
             key: event.event_key(),
             lane: lane_of(event),
             policy: event.policy,
-            event_time: UnixSeconds(WALL / 1000),
+            event_time: UnixSeconds(if event.old { WALL / 1000 - 7200 } else { WALL / 1000 }),
             body: body(partition, spec.offset, event.key).into(),
             facts: Box::new(EventFacts::default()),
         }),

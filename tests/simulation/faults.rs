@@ -1,7 +1,7 @@
 //! What goes wrong: how often, and when.
 
 use crate::random::Random;
-use crate::scenario::{Kind, Time};
+use crate::scenario::{Kind, RETENTION, Time};
 
 /// How often something goes wrong, in a thousand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +17,14 @@ pub(crate) struct Chances {
     /// A local fatal error after commit was called.
     pub(crate) fatal_after_commit: u64,
     pub(crate) offsets_lost: u64,
+    /// The member is thrown out while a revocation waits to be served.
+    pub(crate) evicted_while_revoking: u64,
+    /// The background thread runs far ahead of the polling thread.
+    pub(crate) quick_heartbeats: u64,
+    /// The polling thread is late.
+    pub(crate) slow_poll: u64,
+    /// A record that was being mapped comes after its partition was given up.
+    pub(crate) stale_record: u64,
     /// Markers come long after the decision.
     pub(crate) marker_lag: u64,
     pub(crate) ambiguous: u64,
@@ -34,18 +42,25 @@ pub(crate) struct Chances {
 impl Chances {
     pub(crate) fn new(kind: Kind, random: &mut Random) -> Self {
         let calm = Self { throttled: random.pick(&[0, 50, 300]), ..Self::default() };
-        if kind == Kind::Calm {
+        if kind.is_calm() {
             return calm;
         }
+        // Served late, learned of early: that is how a member that was thrown out commits once more (T4).
+        let eviction = random.chance(250);
         Self {
             marker_lag: random.pick(&[0, 100, 500]),
             crash: random.pick(&[0, 0, 3, 12]),
-            pause: random.pick(&[0, 3, 12, 12]),
+            // Between the core's word and the post nothing can notice a pause, so that a short window cannot hold.
+            pause: if kind == Kind::Window { 0 } else { random.pick(&[0, 3, 12, 12]) },
             end_request_lost: random.pick(&[0, 30, 100]),
             end_answer_lost: random.pick(&[0, 30, 100]),
-            end_delayed: random.pick(&[0, 300]),
+            end_delayed: random.pick(&[0, 300, 900]),
             fatal_after_commit: random.pick(&[0, 20, 60]),
             offsets_lost: random.pick(&[0, 20]),
+            evicted_while_revoking: if eviction { 700 } else { 0 },
+            slow_poll: if eviction { 150 } else { random.pick(&[0, 30]) },
+            quick_heartbeats: if eviction { 1000 } else { 0 },
+            stale_record: random.pick(&[0, 300]),
             ambiguous: random.pick(&[0, 30, 150]),
             answer_lost: random.pick(&[0, 30, 100]),
             late: random.pick(&[0, 30, 100]),
@@ -76,17 +91,20 @@ pub(crate) enum Fault {
 
 pub(crate) fn planned(kind: Kind, random: &mut Random, processes: usize, quiet: Time) -> Vec<(Time, Fault)> {
     let mut faults = Vec::new();
-    for _ in 0..random.below(6) {
+    let most = if kind == Kind::Window { 12 } else { 6 };
+    for _ in 0..random.below(most) {
         let slot = random.index(processes);
-        let fault = match (kind == Kind::Calm, random.below(10)) {
-            (_, 0..3) => Fault::Rebalance,
-            (true, _) | (_, 3) => Fault::Terminate(slot),
+        let fault = match (kind.is_calm(), random.below(10)) {
+            (true, 3..) | (_, 3) => Fault::Terminate(slot),
             (_, 4 | 5) => Fault::Kill(slot),
+            (_, 1..3 | 8) if kind == Kind::Window => Fault::Stop(slot, random.between(2000, 6000)),
+            (_, 0..3) => Fault::Rebalance,
             (_, 6 | 7) => Fault::Stop(slot, random.pick(&[100, 700, 2500, 4000])),
             (_, 8) => Fault::Evict(slot),
             (_, _) => Fault::Outage(random.between(200, 2500)),
         };
-        faults.push((50 + random.below(quiet - 50), fault));
+        let at = if kind == Kind::Idle { RETENTION + 1000 + random.below(1800) } else { 50 + random.below(quiet - 50) };
+        faults.push((at, fault));
     }
     faults
 }

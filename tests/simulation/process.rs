@@ -5,17 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use pinrelay::domain::{Answer, Answered, BatchId, BootTime, Epoch, Now, UnixMillis};
-use pinrelay::pipeline::{Batch, Effect, Input, Pipeline};
+use pinrelay::domain::{Answer, Answered, BatchId, BootTime, Epoch, LaneId, Now, UnixMillis};
+use pinrelay::pipeline::{Effect, Input, Pipeline};
 
-use crate::checker::{Attempt, Law};
+use crate::checker::Law;
 use crate::client::Client;
-use crate::pinterest::{Fate, Posted, answered};
+use crate::pinterest::answered;
 use crate::restore::Restoring;
-use crate::scenario::{ANSWER_TIMEOUT, DRAIN_DEADLINE, EventSpec, Time, WALL, index_of, partition_id};
+use crate::scenario::{DRAIN_DEADLINE, Time, WALL, index_of, partition_id};
 use crate::ticks::{Job, Produced, Producer};
 use crate::trace;
-use crate::variants::Variant;
 use crate::world::{Event, Own, World};
 
 /// What comes back to a process.
@@ -46,17 +45,6 @@ pub(crate) enum Stage {
     Closing,
 }
 
-/// A post on its way.
-#[derive(Debug)]
-pub(crate) struct Post {
-    pub(crate) slot: usize,
-    pub(crate) life: u64,
-    pub(crate) batch: BatchId,
-    pub(crate) events: Vec<Posted>,
-    pub(crate) fate: Fate,
-    pub(crate) back: Option<Time>,
-}
-
 #[derive(Debug)]
 pub(crate) struct Process {
     /// Counts restarts over the whole world; the process's uuid in stamps.
@@ -75,7 +63,9 @@ pub(crate) struct Process {
     pub(crate) plan: usize,
     effects: VecDeque<Effect>,
     /// Posts without an answer, with their place in the world's list.
-    posts: BTreeMap<BatchId, usize>,
+    pub(crate) posts: BTreeMap<BatchId, usize>,
+    /// Lanes whose last answer gave no verdict.
+    pub(crate) doubting: BTreeSet<LaneId>,
     wake_at: Option<Time>,
     boot: u64,
     skew: i64,
@@ -101,6 +91,7 @@ impl Process {
             plan: 0,
             effects: VecDeque::new(),
             posts: BTreeMap::new(),
+            doubting: BTreeSet::new(),
             wake_at: None,
             boot: 0,
             skew: 0,
@@ -221,6 +212,17 @@ impl World {
     }
 
     pub(crate) fn inside(&mut self, slot: usize, what: Own) {
+        let life = self.processes[slot].life;
+        // What was left when the process was stopped comes first.
+        self.run_effects(slot);
+        let process = &self.processes[slot];
+        if process.life != life || process.core.is_none() {
+            return;
+        }
+        if self.now < process.stopped_until {
+            let delay = process.stopped_until - self.now;
+            return self.own(slot, delay, what);
+        }
         match what {
             Own::Client => self.client(slot),
             Own::Poll => {
@@ -233,16 +235,26 @@ impl World {
                     self.step(slot, Input::Woke);
                 }
             }
-            Own::Resume => self.run_effects(slot),
+            Own::Resume => {}
             Own::Restore { partition, epoch } => self.restore(slot, partition, epoch),
+            Own::StaleRecord { partition, epoch, position } => self.stale_record(slot, partition, epoch, position),
             Own::PostTimeout(batch) => {
-                if self.processes[slot].posts.remove(&batch).is_some() {
+                if let Some(post) = self.processes[slot].posts.remove(&batch) {
+                    self.processes[slot].doubting.insert(self.posts[post].lane);
                     let answered = answered(Answer::Ambiguous, self.clocks(slot).wall);
                     self.step(slot, Input::Posted { batch, answered });
                 }
             }
             Own::Reply(Reply::Post { batch, answered }) => {
                 if let Some(post) = self.processes[slot].posts.remove(&batch) {
+                    let lane = self.posts[post].lane;
+                    match answered.answer {
+                        Answer::Ambiguous => self.processes[slot].doubting.insert(lane),
+                        Answer::Verdicts(_) | Answer::WholeRefused { .. } => {
+                            self.processes[slot].doubting.remove(&lane)
+                        }
+                        Answer::NotTaken { .. } => false,
+                    };
                     if answered.answer != Answer::Ambiguous {
                         for event in &self.posts[post].events {
                             self.checker.attempts[event.attempt].unsure = false;
@@ -286,7 +298,7 @@ impl World {
                     self.own(slot, 1, Own::Restore { partition, epoch });
                 }
             }
-            Effect::Post(batch) => self.post(slot, batch),
+            Effect::Post(batch) => self.post(slot, &batch),
             Effect::Commit(transaction) => self.commit(slot, transaction),
             Effect::Resolve(id) => self.resolve(slot, id),
             Effect::Release { partition, epoch } => {
@@ -301,77 +313,6 @@ impl World {
         }
     }
 
-    fn post(&mut self, slot: usize, batch: Batch) {
-        if batch.bodies.is_empty() {
-            return self.checker.blame(self.now, Law::Contract, format!("batch {} is empty", batch.id.0));
-        }
-        let course = self.course();
-        let mut events = Vec::new();
-        for body in &batch.bodies {
-            let (partition, offset, key) = read_body(body);
-            let specs = &self.scenario.records[partition];
-            let spec =
-                &specs[specs.binary_search_by_key(&offset, |spec| spec.offset).expect("bodies are made of records")];
-            let former = self.checker.attempts.iter().find(|a| a.partition == partition && a.offset == offset);
-            // The policy is settled when a record is claimed; a later mapping does not change it.
-            let mapped = spec.plans[self.processes[slot].plan].map(|event| event.policy);
-            let policy = former.map(|attempt| attempt.policy).or(mapped).expect("posted records map to events");
-            let attempt = self.checker.attempts.len();
-            events.push(Posted { partition, offset, nature: spec.nature, attempt });
-            self.checker.attempts.push(Attempt {
-                partition,
-                offset,
-                key: EventSpec { key, policy }.event_key(),
-                policy,
-                start: self.now,
-                taken: None,
-                unsure: true,
-            });
-        }
-        let post = self.posts.len();
-        let Process { life, .. } = self.processes[slot];
-        if let Some(arrives) = course.arrives {
-            self.after(arrives - self.now, Event::Pinterest { post });
-        }
-        self.posts.push(Post { slot, life, batch: batch.id, events, fate: course.fate, back: course.back });
-        if self.processes[slot].posts.insert(batch.id, post).is_some() {
-            self.checker.blame(
-                self.now,
-                Law::Contract,
-                format!("batch {} is posted while it is under way", batch.id.0),
-            );
-        }
-        self.own(slot, ANSWER_TIMEOUT, Own::PostTimeout(batch.id));
-    }
-
-    fn course(&mut self) -> crate::pinterest::Course {
-        let calm = crate::faults::Chances::default();
-        let chances = if self.troubled { &self.scenario.chances } else { &calm };
-        self.pinterest.course(self.now, chances, &mut self.random)
-    }
-
-    pub(crate) fn receive_post(&mut self, number: usize) {
-        let calm = crate::faults::Chances::default();
-        let chances = if self.troubled { self.scenario.chances } else { calm };
-        let post = &self.posts[number];
-        let (slot, life, batch, fate, back) = (post.slot, post.life, post.batch, post.fate, post.back);
-        let (taken, answer) = self.pinterest.receive(fate, &post.events, &chances, &mut self.random);
-        for attempt in taken {
-            self.checker.attempts[attempt].taken = Some(self.now);
-        }
-        self.trace.say(self.now, || format!("pinterest: batch {} of life {life}: {answer:?}", batch.0));
-        // The client of the variant repeats on its own what went wrong, as HTTP clients like to.
-        if self.is(Variant::ClientRepeats) && answer == Answer::Ambiguous {
-            self.posts[number].fate = Fate::Verdicts;
-            return self.after(5, Event::Pinterest { post: number });
-        }
-        if let Some(back) = back {
-            let answered = answered(answer, self.broker_clock());
-            let what = Own::Reply(Reply::Post { batch, answered });
-            self.after(back, Event::Process { slot, life, what });
-        }
-    }
-
     /// G6: what was asked back must be released in time.
     fn overdue(&mut self, slot: usize) {
         let late = self.processes[slot].due.iter().find(|(_, due)| **due < self.now).map(|(partition, _)| *partition);
@@ -382,8 +323,9 @@ impl World {
 
     pub(crate) fn ask_back(&mut self, slot: usize, partitions: &[usize]) {
         let due = self.now + DRAIN_DEADLINE + GRACE;
-        let process = &mut self.processes[slot];
         for partition in partitions {
+            self.leaves_record_behind(slot, *partition);
+            let process = &mut self.processes[slot];
             process.due.entry(*partition).or_insert(due);
             if let Some(held) = process.held.get_mut(partition) {
                 held.stage = Stage::Closing;
@@ -395,25 +337,13 @@ impl World {
 
     /// The partitions are gone already.
     pub(crate) fn lose(&mut self, slot: usize, partitions: &[usize]) {
-        let process = &mut self.processes[slot];
         for partition in partitions {
+            self.leaves_record_behind(slot, *partition);
+            let process = &mut self.processes[slot];
             process.held.remove(partition);
             process.due.remove(partition);
         }
         let list = partitions.iter().map(|partition| partition_id(*partition)).collect();
         self.step(slot, Input::Lost(list));
     }
-}
-
-/// The body that stands for an event: which record and which key.
-pub(crate) fn body(partition: usize, offset: i64, key: u8) -> String {
-    format!("{partition}/{offset}:{key}")
-}
-
-fn read_body(body: &[u8]) -> (usize, i64, u8) {
-    let text = std::str::from_utf8(body).expect("bodies are text");
-    let (name, key) = text.split_once(':').expect("bodies have a key");
-    let (partition, offset) = name.split_once('/').expect("bodies have a place");
-    let number = "bodies hold numbers";
-    (partition.parse().expect(number), offset.parse().expect(number), key.parse().expect(number))
 }

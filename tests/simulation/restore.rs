@@ -1,12 +1,12 @@
 //! P3: stable offset, then watermark, then the changelog up to it.
 
-use pinrelay::domain::{ChangelogOffset, Epoch, NextOffset};
+use pinrelay::domain::{ChangelogOffset, Epoch, NextOffset, UnixMillis};
 use pinrelay::pipeline::{Input, Replay};
 
 use crate::checker::Law;
 use crate::kafka::{Metadata, Stored};
 use crate::process::{Held, Stage};
-use crate::scenario::partition_id;
+use crate::scenario::{Kind, RETENTION, WALL, partition_id};
 use crate::variants::Variant;
 use crate::world::{Own, World};
 
@@ -61,13 +61,23 @@ impl World {
         };
         let (Some(stored), Some(watermark)) = (restoring.stored, restoring.watermark) else { return false };
         let next_offset = NextOffset(stored.next);
+        let retained = self.scenario.kind == Kind::Idle;
+        let oldest = UnixMillis(WALL + i64::try_from(self.now.saturating_sub(RETENTION)).expect("worlds are short"));
+        let start = if retained { self.kafka.changelogs[partition].start(oldest) } else { 0 };
+        let ledger_from = stored.metadata.and_then(|metadata| metadata.ledger_from);
+        if restoring.reading.is_none() && ledger_from.is_some_and(|from| from < start) {
+            let what = format!("halt: the ledger of {partition} begins at {ledger_from:?}, its changelog at {start}");
+            self.checker.blame(self.now, Law::G7, what);
+        }
         let (replay, position) = restoring.reading.get_or_insert_with(|| {
             let end = stored.metadata.map_or(0, |metadata| metadata.end);
             let from = if clamp { end } else { read_from(stored.metadata) };
-            (Replay::new(&settings, next_offset, ChangelogOffset(end)), from)
+            // What is missing of the window had expired: the changelog is kept for longer than that.
+            (Replay::new(&settings, next_offset, ChangelogOffset(end)), from.max(start))
         });
         let (visible, stable) = self.kafka.read_committed(partition, *position);
-        for packed in visible {
+        // No further than P3 demands.
+        for packed in visible.into_iter().filter(|packed| packed.position < watermark) {
             replay.apply(ChangelogOffset(packed.position), packed.appended, &packed.entries);
         }
         *position = (*position).max(stable);

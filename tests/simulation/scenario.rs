@@ -22,10 +22,19 @@ pub(crate) enum Kind {
     Mixed,
     /// Everything goes wrong, and records vanish from the input while they are under way.
     Compaction,
+    /// Keys leave the window while processes sleep: what wakes up must not post what it meant to post.
+    Window,
+    /// A calm world whose feeds are idle for longer than their changelog is kept.
+    Idle,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Faults, Self::Calm, Self::Mixed, Self::Compaction];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Faults, Self::Calm, Self::Mixed, Self::Compaction, Self::Window, Self::Idle];
+
+    pub(crate) const fn is_calm(self) -> bool {
+        matches!(self, Self::Calm | Self::Idle)
+    }
 
     pub(crate) const fn letter(self) -> char {
         match self {
@@ -33,6 +42,8 @@ impl Kind {
             Self::Calm => 'C',
             Self::Mixed => 'M',
             Self::Compaction => 'K',
+            Self::Window => 'W',
+            Self::Idle => 'I',
         }
     }
 }
@@ -42,11 +53,18 @@ impl Kind {
 pub(crate) struct EventSpec {
     pub(crate) key: u8,
     pub(crate) policy: InDoubtPolicy,
+    /// It happened more than an hour ago.
+    pub(crate) old: bool,
 }
 
 impl EventSpec {
     pub(crate) const fn event_key(self) -> EventKey {
         EventKey([self.key; 16])
+    }
+
+    /// R10: what is too old to be deduplicated is never posted again.
+    pub(crate) const fn effective_policy(self) -> InDoubtPolicy {
+        if self.old { InDoubtPolicy::Hold } else { self.policy }
     }
 }
 
@@ -98,20 +116,28 @@ impl Scenario {
         let partitions = random.pick(&[1, 1, 2, 2, 3, 4]);
         let total = random.between(10, 44);
         let spread = random.pick(&[200, 2000, 4000]);
-        let quiet = 2500 + random.below(3500);
+        let quiet = match kind {
+            Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction => 2500 + random.below(3500),
+            Kind::Window => 8000,
+            Kind::Idle => RETENTION + 3000,
+        };
         let policies = match kind {
-            Kind::Faults | Kind::Calm | Kind::Compaction => {
+            Kind::Faults | Kind::Calm | Kind::Compaction | Kind::Window | Kind::Idle => {
                 [random.pick(&[InDoubtPolicy::Hold, InDoubtPolicy::Resend]); 2]
             }
             Kind::Mixed => [InDoubtPolicy::Hold, InDoubtPolicy::Resend],
         };
-        let changing = kind != Kind::Calm && random.chance(200);
-        let keys = random.between(4, 30);
+        let changing = !kind.is_calm() && random.chance(if kind == Kind::Mixed { 500 } else { 200 });
+        let keys = if kind == Kind::Window || (kind == Kind::Mixed && changing) {
+            random.between(2, 5)
+        } else {
+            random.between(4, 30)
+        };
         let mut records: Vec<Vec<Spec>> = vec![Vec::new(); partitions];
         let mut starts = Vec::new();
         let mut ends = Vec::new();
         for _ in 0..partitions {
-            let start = i64::try_from(random.pick(&[0, 0, 7])).expect("small");
+            let start = random.pick(&[0, 0, 7]);
             starts.push(start);
             ends.push(start);
         }
@@ -129,7 +155,12 @@ impl Scenario {
             if random.chance(400) {
                 *end += 2;
             }
-            let mut times: Vec<Time> = records[partition].iter().map(|_| random.below(spread)).collect();
+            let appended = |random: &mut Random| match kind {
+                Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction => random.below(spread),
+                Kind::Window => random.below(7000),
+                Kind::Idle => random.below(300) + random.pick(&[0, RETENTION + 2500]),
+            };
+            let mut times: Vec<Time> = records[partition].iter().map(|_| appended(random)).collect();
             times.sort_unstable();
             for (spec, time) in records[partition].iter_mut().zip(times) {
                 spec.available = time;
@@ -138,7 +169,7 @@ impl Scenario {
         }
         let chances = Chances::new(kind, random);
         let faults = planned(kind, random, processes, quiet);
-        Self { kind, seed, processes, records, starts, ends, settings: settings(random), chances, faults, quiet }
+        Self { kind, seed, processes, records, starts, ends, settings: settings(kind, random), chances, faults, quiet }
     }
 }
 
@@ -150,14 +181,20 @@ fn record(
     policies: [InDoubtPolicy; 2],
     changing: bool,
 ) -> Spec {
-    let mut event = |random: &mut Random| {
+    let old = random.chance(100);
+    let event = |random: &mut Random| {
         (!random.chance(100)).then(|| EventSpec {
             key: u8::try_from(1 + random.below(keys)).expect("few keys"),
             policy: random.pick(&policies),
+            old,
         })
     };
     let first = event(random);
-    let second = if changing && random.chance(300) { event(random) } else { first };
+    let second = match first {
+        Some(first) if changing && random.chance(300) => Some(EventSpec { policy: random.pick(&policies), ..first }),
+        _ if changing && random.chance(300) => event(random),
+        _ => first,
+    };
     let nature = match random.below(100) {
         0..8 => Nature::Failing,
         8..13 => Nature::Poisonous,
@@ -168,7 +205,7 @@ fn record(
 }
 
 /// The proportions of T8, in a hundredth of the real time.
-fn settings(random: &mut Random) -> Settings {
+fn settings(kind: Kind, random: &mut Random) -> Settings {
     let ms = Duration::from_millis;
     let lane = |random: &mut Random| LaneSettings {
         batch_events: random.pick(&[1, 3, 6, 6]),
@@ -180,7 +217,11 @@ fn settings(random: &mut Random) -> Settings {
     };
     let tick_min = random.pick(&[2, 10, 20]);
     Settings {
-        window: Duration::from_hours(1),
+        window: match kind {
+            Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction => Duration::from_hours(1),
+            Kind::Window => ms(random.pick(&[1000, 2000, 3000])),
+            Kind::Idle => ms(800),
+        },
         window_keys: 1000,
         span: random.pick(&[4, 8, 20]),
         drain_deadline: ms(DRAIN_DEADLINE),
@@ -194,6 +235,10 @@ fn settings(random: &mut Random) -> Settings {
     }
 }
 
+/// How long a changelog is kept in an idle world: longer than window and margin.
+pub(crate) const RETENTION: Time = 5000;
+/// Most that two clocks differ.
+pub(crate) const SKEW: Time = 100;
 pub(crate) const ANSWER_TIMEOUT: Time = 400;
 pub(crate) const DRAIN_DEADLINE: Time = 600;
 pub(crate) const LATE_SLACK: Time = 400;
@@ -213,5 +258,5 @@ pub(crate) fn index_of(partition: PartitionId) -> usize {
 
 /// The ad account belongs to the key, so the lane does.
 pub(crate) fn lane_of(event: EventSpec) -> LaneId {
-    LaneId(u16::from(event.key % 5 == 0))
+    LaneId(u16::from(event.key.is_multiple_of(5)))
 }

@@ -1,12 +1,10 @@
 //! The producer of a process: T3 to T7 for one transaction at a time.
 
-use pinrelay::domain::{
-    ChangelogEntry, ChangelogOffset, Epoch, Fate, Transaction, TransactionId, TransactionPart, Written,
-};
+use pinrelay::domain::{ChangelogOffset, Epoch, Fate, Transaction, TransactionId, TransactionPart, Written};
 use pinrelay::pipeline::Input;
 
 use crate::checker::Law;
-use crate::kafka::{MemberId, Metadata, Refusal, Stored};
+use crate::kafka::{Metadata, Refusal, Stored};
 use crate::process::Reply;
 use crate::scenario::{TRANSACTION_TIMEOUT, Time, index_of, partition_id};
 use crate::variants::Variant;
@@ -130,7 +128,7 @@ impl World {
 
     fn produce(&mut self, slot: usize) {
         let Some(epoch) = self.processes[slot].producer.epoch else { return };
-        let reversed = self.is(Variant::IntentsBeforeOutcomes);
+        let reversed = self.is(Variant::EntriesReversed);
         let unflushed = self.is(Variant::WatermarkFirstWithoutFlush) || self.is(Variant::UnstableOffsetWithoutFlush);
         let Some(job) = &mut self.processes[slot].job else { return };
         job.stage = JobStage::Producing;
@@ -148,7 +146,7 @@ impl World {
         for part in job.transaction.parts.iter().filter(|part| !part.entries.is_empty()) {
             let mut entries = part.entries.clone();
             if reversed {
-                entries.sort_by_key(|entry| !matches!(entry, ChangelogEntry::Intent { .. }));
+                entries.reverse();
             }
             let size = self.random.pick(&[2, 5, 100]);
             let packs = entries.chunks(size).map(<[_]>::to_vec).collect();
@@ -168,7 +166,8 @@ impl World {
             }
             let life = self.processes[slot].life;
             for what in calls {
-                let delay = self.random.between(2, 50);
+                let most = self.random.pick(&[50, 550]);
+                let delay = self.random.between(2, most);
                 self.after(delay, Event::Broker(Request { slot, life, epoch, job: number, what }));
             }
         } else {
@@ -291,6 +290,10 @@ impl World {
 
     /// Before commit was called: nothing of it can become visible.
     fn abort(&mut self, slot: usize) {
+        if self.processes[slot].job.as_ref().is_some_and(|job| 0 < job.outstanding) {
+            // What is still on its way must not land in the next transaction.
+            return self.abort_by_new_producer(slot);
+        }
         self.call_end(slot, false);
     }
 
@@ -426,90 +429,6 @@ impl World {
         };
         let delay = self.random.between(2, 10);
         self.own(slot, delay, Own::Reply(Reply::Tick { job: number, produced }));
-    }
-
-    /// A request reaches the broker.
-    pub(crate) fn serve(&mut self, request: Request) {
-        let Request { slot, life, epoch, job, what } = request;
-        let now = self.now;
-        let appended = self.broker_clock();
-        let produced = match &what {
-            Call::Rows(rows) => match self.kafka.transactions.add_rows(slot, epoch, now, rows) {
-                Err(Refusal::Busy) => return self.again(Request { slot, life, epoch, job, what }),
-                result => Produced::Written(result.map(|()| None)),
-            },
-            Call::Entries { partition, packs } => {
-                let log = &mut self.kafka.changelogs[*partition];
-                let transactions = &mut self.kafka.transactions;
-                match transactions.add_entries(slot, epoch, now, appended, log, *partition, packs) {
-                    Err(Refusal::Busy) => return self.again(Request { slot, life, epoch, job, what }),
-                    result => Produced::Written(result.map(|(first, end)| {
-                        Some(Written {
-                            partition: partition_id(*partition),
-                            first: ChangelogOffset(first),
-                            end: ChangelogOffset(end),
-                        })
-                    })),
-                }
-            }
-            Call::Offsets { member, generation, offsets } => {
-                match self.take_offsets(slot, epoch, *member, *generation, offsets) {
-                    Err(Refusal::Busy) => return self.again(Request { slot, life, epoch, job, what }),
-                    Err(Refusal::Fenced) => Produced::Offsets(Err(OffsetsError::Fenced)),
-                    Ok(false) => Produced::Offsets(Err(OffsetsError::Refused)),
-                    Ok(true) => Produced::Offsets(Ok(())),
-                }
-            }
-            Call::End { committed, answer } => {
-                let result = self.kafka.transactions.end(slot, epoch, *committed);
-                let produced = Produced::Ended(result.as_ref().map(|_| ()).map_err(|refusal| *refusal));
-                if let Ok(Some(decision)) = &result {
-                    self.decided(decision);
-                }
-                if *answer == EndAnswer::Lost {
-                    return;
-                }
-                produced
-            }
-            Call::Init => {
-                let (result, decision) = self.kafka.transactions.init(slot);
-                if let Some(decision) = decision {
-                    self.decided(&decision);
-                }
-                match result {
-                    Err(_) => return self.again(Request { slot, life, epoch, job, what }),
-                    Ok(epoch) => Produced::Initialised(epoch),
-                }
-            }
-        };
-        let delay = self.random.between(1, 4);
-        self.after(delay, Event::Process { slot, life, what: Own::Reply(Reply::Tick { job, produced }) });
-    }
-
-    fn again(&mut self, request: Request) {
-        let delay = self.random.between(2, 8);
-        self.after(delay, Event::Broker(request));
-    }
-
-    /// Whether the group accepts them.
-    fn take_offsets(
-        &mut self,
-        slot: usize,
-        epoch: i32,
-        member: Option<MemberId>,
-        generation: i32,
-        offsets: &[(usize, Stored)],
-    ) -> Result<bool, Refusal> {
-        if !self.kafka.group.accepts(member, generation) {
-            return Ok(false);
-        }
-        let owned: Vec<(usize, Stored, bool)> = offsets
-            .iter()
-            .map(|(partition, stored)| {
-                (*partition, *stored, member.is_some() && self.kafka.group.holder(*partition) == member)
-            })
-            .collect();
-        self.kafka.transactions.add_offsets(slot, epoch, self.now, &owned).map(|()| true)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A readable account of one world, for whoever replays a seed.
 
-use pinrelay::domain::{ChangelogEntry, Fate, Mapped, Transaction};
+use pinrelay::domain::{ChangelogEntry, Fate, Mapped, Transaction, TransactionPart};
 use pinrelay::pipeline::{Effect, Input};
 
 use crate::scenario::Time;
@@ -13,7 +13,6 @@ pub(crate) enum Trace {
 }
 
 impl Trace {
-    #[expect(clippy::print_stdout, reason = "a trace is for a reader")]
     pub(crate) fn say(self, now: Time, line: impl FnOnce() -> String) {
         if self == Self::Printed {
             println!("{now:>6} {}", line());
@@ -60,8 +59,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
 }
 
 fn describe(transaction: &Transaction) -> String {
-    let mut text = format!("{}", transaction.id.0);
-    for part in &transaction.parts {
+    let part = |part: &TransactionPart| {
         let rows: Vec<String> = part
             .rows
             .iter()
@@ -71,7 +69,7 @@ fn describe(transaction: &Transaction) -> String {
             })
             .collect();
         let entries: Vec<String> = part.entries.iter().map(entry).collect();
-        text += &format!(
+        format!(
             " | {} {:?} next {} rows [{}] entries [{}] ledger {:?} window {:?} end_before {}",
             part.partition,
             part.epoch,
@@ -81,9 +79,10 @@ fn describe(transaction: &Transaction) -> String {
             part.ledger_from,
             part.window_from,
             part.end_before
-        );
-    }
-    text
+        )
+    };
+    let parts: Vec<String> = transaction.parts.iter().map(part).collect();
+    format!("{}{}", transaction.id.0, parts.concat())
 }
 
 fn entry(entry: &ChangelogEntry) -> String {

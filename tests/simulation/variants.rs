@@ -17,7 +17,7 @@ macro_rules! variants {
             /// The rule of the protocol that it breaks.
             pub(crate) const fn rule(self) -> &'static str { match self { $(Self::$name => $rule,)* } }
 
-            /// The kinds of worlds that it is run in.
+            /// The kinds of worlds in which it shows soonest.
             pub(crate) const fn kinds(self) -> &'static [Kind] { match self { $(Self::$name => $kinds,)* } }
         }
     };
@@ -59,7 +59,10 @@ variants! {
     /// A new owner does not carry the old minima on.
     PositionsFromOwnOnly: "P4", FM;
     EndBeforeOwn: "P4", FM;
-    IntentsBeforeOutcomes: "R3", FM;
+    /// Intents first, and outcomes in the opposite order.
+    EntriesReversed: "R3", FM;
+    /// Records are read whether there is room or not.
+    IgnoresRoom: "P6", FM;
     /// The HTTP client repeats on its own.
     ClientRepeats: "R2", FM;
     /// Redundant to T3's flush: alone it does no harm.
@@ -106,22 +109,39 @@ impl Broken {
     pub(crate) const fn harmless(self) -> Option<&'static str> {
         match self {
             Self::Shell(Variant::WatermarkFirst) => Some("T3's flush guards the order of P3"),
+            Self::Shell(Variant::EndBeforeOwn) => Some("an earlier `end` makes a restore read more"),
+            Self::Shell(Variant::WindowFromEarlierOnly) => Some("an outcome's intent is in an earlier transaction"),
+            Self::Shell(Variant::EntriesReversed) => Some("no transaction holds two entries of one record"),
             Self::Shell(_) | Self::Nothing => None,
             #[cfg(feature = "broken-rules")]
             Self::Core(_) => None,
         }
     }
 
-    pub(crate) fn kinds(self) -> &'static [Kind] {
+    /// The kinds of worlds in which it shows soonest.
+    pub(crate) const fn kinds(self) -> &'static [Kind] {
         match self {
             Self::Nothing => &Kind::ALL,
             Self::Shell(variant) => variant.kinds(),
             #[cfg(feature = "broken-rules")]
-            Self::Core(_) => &Kind::ALL,
+            Self::Core(Rule::CleanWithdrawn | Rule::ReleaseWaitsForAnswers) => C,
+            #[cfg(feature = "broken-rules")]
+            Self::Core(Rule::NothingNeeded) => &[Kind::Idle],
+            #[cfg(feature = "broken-rules")]
+            Self::Core(Rule::StaleIntentRenewed) => &[Kind::Window],
+            #[cfg(feature = "broken-rules")]
+            Self::Core(Rule::GoneSettledFromIntent | Rule::RestoredPositionsCarried) => &[Kind::Compaction],
+            #[cfg(feature = "broken-rules")]
+            Self::Core(Rule::InheritedHoldsClaim | Rule::StricterPolicy) => &[Kind::Mixed],
+            #[cfg(feature = "broken-rules")]
+            Self::Core(_) => FM,
         }
     }
 
-    #[cfg_attr(not(feature = "broken-rules"), expect(unused_variables, reason = "without the feature all rules hold"))]
+    #[cfg_attr(
+        not(feature = "broken-rules"),
+        expect(unused_variables, clippy::unused_self, reason = "without the feature all rules hold")
+    )]
     pub(crate) fn apply(self, scenario: &mut Scenario) {
         #[cfg(feature = "broken-rules")]
         if let Self::Core(rule) = self {

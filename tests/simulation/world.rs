@@ -56,6 +56,11 @@ pub(crate) enum Own {
         partition: usize,
         epoch: Epoch,
     },
+    StaleRecord {
+        partition: usize,
+        epoch: Epoch,
+        position: i64,
+    },
     PostTimeout(BatchId),
     Reply(Reply),
 }
@@ -120,7 +125,6 @@ pub(crate) struct Report {
     pub(crate) violation: Option<Violation>,
     pub(crate) in_doubt: usize,
     pub(crate) events: u64,
-    pub(crate) ended: Time,
 }
 
 pub(crate) struct World {
@@ -132,7 +136,7 @@ pub(crate) struct World {
     pub(crate) pinterest: Pinterest,
     pub(crate) processes: Vec<Process>,
     pub(crate) checker: Checker,
-    pub(crate) posts: Vec<crate::process::Post>,
+    pub(crate) posts: Vec<crate::posts::Post>,
     pub(crate) trace: Trace,
     /// Whether faults still happen.
     pub(crate) troubled: bool,
@@ -200,7 +204,7 @@ impl World {
         if let Some(violation) = self.checker.violation.clone() {
             self.trace.say(now, || format!("VIOLATION {violation:?}"));
         }
-        Report { violation: self.checker.violation, in_doubt: self.checker.in_doubt, events, ended: now }
+        Report { violation: self.checker.violation, in_doubt: self.checker.in_doubt, events }
     }
 
     pub(crate) fn after(&mut self, delay: Time, event: Event) {

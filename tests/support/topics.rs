@@ -37,6 +37,24 @@ impl Broker {
         for created in admin.create_topics([&topic], &options).await.expect("the broker answers") {
             created.expect("the name is new and the settings are valid");
         }
+        self.knows(name).await;
+    }
+
+    /// The controller has created the topic; the broker tells of it a moment later.
+    async fn knows(&self, topic: &str) {
+        let (config, topic) = (self.client(), topic.to_owned());
+        let asked = tokio::task::spawn_blocking(move || {
+            let client: BaseConsumer = config.create().expect("a valid configuration");
+            let deadline = Instant::now() + DEADLINE;
+            loop {
+                let metadata = client.fetch_metadata(Some(&topic), DEADLINE).expect("the broker answers");
+                if metadata.topics().iter().any(|found| found.error().is_none() && !found.partitions().is_empty()) {
+                    return;
+                }
+                assert!(Instant::now() < deadline, "the broker does not know the new topic {topic}");
+            }
+        });
+        asked.await.expect("the broker knows its topics");
     }
 
     /// Writes `records` in order, without a transaction, and returns when the broker has all of them: offsets in a new

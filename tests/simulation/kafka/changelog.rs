@@ -36,6 +36,11 @@ impl Changelog {
         self.end += 1;
     }
 
+    /// The first position that retention has left; everything older is gone, markers too.
+    pub(crate) fn start(&self, oldest: UnixMillis) -> i64 {
+        self.records.iter().find(|packed| oldest <= packed.appended).map_or(self.end, |packed| packed.position)
+    }
+
     pub(crate) fn last_stable(&self) -> i64 {
         self.open.iter().map(|(_, first)| *first).min().unwrap_or(self.end)
     }

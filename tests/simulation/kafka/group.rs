@@ -48,6 +48,8 @@ pub(crate) struct Group {
     members: BTreeMap<MemberId, Member>,
     /// By partition: the member that holds it, until it has said that it let go.
     holders: Vec<Option<MemberId>>,
+    /// By partition: the member that held it last.
+    last_holders: Vec<Option<MemberId>>,
     next_member: MemberId,
 }
 
@@ -58,12 +60,15 @@ impl Group {
             state: State::Stable,
             members: BTreeMap::new(),
             holders: vec![None; partitions],
+            last_holders: vec![None; partitions],
             next_member: 1,
         }
     }
 
-    pub(crate) fn holder(&self, partition: usize) -> Option<MemberId> {
-        self.holders[partition]
+    /// Whether the partition is the member's, or was and is nobody's yet: whoever gets it next waits for the offsets
+    /// that the member sent before.
+    pub(crate) fn owns(&self, member: MemberId, partition: usize) -> bool {
+        self.last_holders[partition] == Some(member)
     }
 
     /// Whether a transaction's offsets are taken: by the generation and the member, or by nothing at all while the
@@ -123,6 +128,7 @@ impl Group {
                     *holder = silent.then_some(member);
                 }
             }
+            self.note_holders();
             if silent {
                 entered.assignment = old.assignment;
                 entered.synced = false;
@@ -199,6 +205,12 @@ impl Group {
         }
     }
 
+    fn note_holders(&mut self) {
+        for (last, holder) in self.last_holders.iter_mut().zip(&self.holders) {
+            *last = holder.or(*last);
+        }
+    }
+
     fn prepare(&mut self, now: Time) {
         if self.state == State::Stable {
             self.state = State::Preparing { deadline: now + MAX_POLL_INTERVAL };
@@ -247,5 +259,6 @@ impl Group {
             known.joined = false;
             known.claims.clear();
         }
+        self.note_holders();
     }
 }

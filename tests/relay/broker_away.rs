@@ -1,0 +1,100 @@
+//! The broker is away for twenty seconds while records are under way.
+
+use std::time::Duration;
+
+use pinrelay::pinterest::sandbox::{Fault, Stage, When};
+use tokio::time::sleep;
+
+use super::account::Account;
+use super::process::{Relay, Signal};
+use super::shop::{PATIENCE, Shop, Terms};
+use super::support::Broker;
+
+const AWAY: Duration = Duration::from_secs(20);
+
+/// Configured as by default: a session outlives the outage, a transaction does not.
+fn terms() -> Terms {
+    let times = "session_timeout: 45s, transaction_timeout: 15s, drain_deadline: 3s, termination_grace: 60s";
+    Terms { times, ..Terms::slow() }
+}
+
+/// In the middle of the work, so that transactions and posts are under way.
+async fn at_work<'b>(broker: &'b Broker, name: &str) -> (Shop<'b>, Relay) {
+    let mut shop = Shop::open(broker, name, 51, terms()).await;
+    shop.desk.faults([(When::Always, Fault::Delay { ms: 50, at: Stage::AfterTaking })]);
+    shop.sell(6_000).await;
+    let relay = shop.spawn("a");
+    shop.desk.until(PATIENCE, |stats| 1_000 <= stats.processed).await;
+    (shop, relay)
+}
+
+async fn comes_to_its_end(shop: Shop<'_>, mut relay: Relay) {
+    shop.settled().await;
+    assert_eq!(relay.has_ended(), None, "the process lives through it");
+    relay.leave(PATIENCE).await;
+    let account = Account::of(&shop).await;
+    account.assert_sound();
+    assert_eq!(account.in_doubt, 0, "Pinterest answered all the time, and the process remembers");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_frozen_for_twenty_seconds_costs_nothing_but_time() {
+    let broker = Broker::start().await;
+    let (shop, relay) = at_work(&broker, "frozen").await;
+    broker.pause().await;
+    sleep(AWAY).await;
+    broker.unpause().await;
+    comes_to_its_end(shop, relay).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_dead_for_twenty_seconds_costs_nothing_but_time() {
+    let broker = Broker::start().await;
+    let (shop, relay) = at_work(&broker, "dead").await;
+    broker.kill().await;
+    sleep(AWAY).await;
+    broker.restart().await;
+    comes_to_its_end(shop, relay).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_broker_a_process_that_is_told_to_stop_ends_and_nothing_is_lost() {
+    let broker = Broker::start().await;
+    let (mut shop, mut relay) = at_work(&broker, "frozen-and-stopped").await;
+    broker.pause().await;
+    relay.signal(Signal::Terminate);
+    relay.signal(Signal::Interrupt);
+    assert_eq!(relay.ended(Duration::from_secs(3)).await.code(), Some(130));
+
+    // It has nothing yet that could come to rest.
+    let mut next = shop.spawn("a");
+    next.starts().await;
+    next.signal(Signal::Terminate);
+    assert_eq!(next.ended(Duration::from_secs(3)).await.code(), Some(0));
+
+    broker.unpause().await;
+    let mut relay = shop.spawn("a");
+    let processed = shop.desk.stats().processed;
+    shop.desk.until(PATIENCE, |stats| processed + 500 < stats.processed).await;
+    broker.pause().await;
+    relay.signal(Signal::Terminate);
+    // Drain deadline, transaction time-out, and a little.
+    assert_eq!(relay.ended(Duration::from_secs(21)).await.code(), Some(0));
+
+    broker.unpause().await;
+    let mut relay = shop.spawn("a");
+    let processed = shop.desk.stats().processed;
+    shop.desk.until(PATIENCE, |stats| processed + 500 < stats.processed).await;
+    broker.pause().await;
+    relay.signal(Signal::Terminate);
+    // By now it waits for the broker alone, and the second signal ends that.
+    sleep(Duration::from_secs(5)).await;
+    relay.signal(Signal::Interrupt);
+    assert_eq!(relay.ended(Duration::from_secs(3)).await.code(), Some(130));
+
+    broker.unpause().await;
+    let last = shop.spawn("a");
+    shop.settled().await;
+    last.leave(PATIENCE).await;
+    Account::of(&shop).await.assert_sound();
+}

@@ -1,0 +1,113 @@
+//! Pinterest, played by the sandbox in this process, reached over HTTP; it can be away and come back.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pinrelay::commands::demo::records::REFUSED_EVENT_IDS;
+use pinrelay::domain::{AdAccountId, Secret};
+use pinrelay::pinterest::sandbox::{EventsToFail, Fault, FaultScript, KeyCount, Stats, Tokens, When};
+use pinrelay::pinterest::{Sandbox, SandboxSettings};
+use pinrelay::run::clock;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+pub(crate) const AD_ACCOUNT: &str = "549755885175";
+pub(crate) const TOKEN: &str = "token-of-the-tests";
+
+/// One sandbox at one address, for as long as this lives.
+pub(crate) struct Desk {
+    sandbox: Sandbox,
+    address: SocketAddr,
+    server: Option<Server>,
+}
+
+struct Server {
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl Desk {
+    /// Fails the events that the generator plans to be refused, and nothing else.
+    pub(crate) async fn open() -> Self {
+        let mut settings = SandboxSettings::new(clock::wall);
+        settings.tokens = Tokens::Only(vec![Secret::new(TOKEN.to_owned())]);
+        settings.faults = script([]);
+        let sandbox = Sandbox::new(settings);
+        let listener = listener().await;
+        let address = listener.local_addr().unwrap();
+        let server = Some(serve(&sandbox, listener));
+        Self { sandbox, address, server }
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}/v5", self.address)
+    }
+
+    /// Answers what is under way; then connections are refused.
+    pub(crate) async fn close(&mut self) {
+        let server = self.server.take().expect("it is open");
+        server.stop.send(()).expect("it serves until it is told to stop");
+        server.serving.await.expect("serving does not panic").expect("serving does not fail");
+    }
+
+    /// Is back at its address, and remembers everything.
+    pub(crate) async fn reopen(&mut self) {
+        let listener = TcpListener::bind(self.address).await.expect("nobody else takes the port");
+        self.server = Some(serve(&self.sandbox, listener));
+    }
+
+    /// From now on these faults, besides the planned refusals.
+    pub(crate) fn faults(&self, faults: impl IntoIterator<Item = (When, Fault)>) {
+        self.sandbox.faults(script(faults)).expect("a script that makes sense");
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.sandbox.stats()
+    }
+
+    pub(crate) fn count(&self, event_name: &str, event_id: &str) -> KeyCount {
+        let account = AdAccountId::try_new(AD_ACCOUNT).unwrap();
+        self.sandbox.key_count(&account, event_name, event_id)
+    }
+
+    /// Returns when what arrived is `enough`. Panics when that takes longer than `within`.
+    pub(crate) async fn until(&self, within: Duration, mut enough: impl FnMut(&Stats) -> bool) {
+        let deadline = Instant::now() + within;
+        loop {
+            let stats = self.stats();
+            if enough(&stats) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not enough arrived in {within:?}: {stats:?}");
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+fn script(faults: impl IntoIterator<Item = (When, Fault)>) -> FaultScript {
+    let refusals = REFUSED_EVENT_IDS
+        .map(|prefix| (When::Always, Fault::FailEvents(EventsToFail::EventIdPrefix(prefix.to_owned()))));
+    FaultScript::new(refusals.into_iter().chain(faults))
+}
+
+fn serve(sandbox: &Sandbox, listener: TcpListener) -> Server {
+    let (stop, stopped) = oneshot::channel();
+    let serving = tokio::spawn(sandbox.clone().serve(listener, async {
+        // Dropping the sender stops it, too.
+        stopped.await.ok();
+    }));
+    Server { stop, serving }
+}
+
+/// On a port below those that the system gives to outgoing connections: nobody takes it while the desk is away.
+async fn listener() -> TcpListener {
+    loop {
+        let port: u16 = rand::random_range(10_000..20_000);
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return listener;
+        }
+    }
+}

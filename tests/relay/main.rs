@@ -1,0 +1,32 @@
+//! The real loop: real processes, a real broker, the sandbox over HTTP, configuration files.
+//!
+//! A binary of its own, with a broker of its own; a test that takes its broker away has one for itself.
+//! `scripts/soak-kill` runs the test with the kill over many seeds.
+
+#[cfg(test)]
+mod account;
+#[cfg(test)]
+mod broker_away;
+#[cfg(test)]
+mod desk;
+#[cfg(test)]
+mod feeds;
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod members;
+#[cfg(test)]
+mod pinterest_away;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod registry;
+#[cfg(test)]
+mod shop;
+#[cfg(test)]
+mod starting;
+#[cfg(test)]
+mod stopping;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;

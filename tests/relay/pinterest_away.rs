@@ -1,0 +1,63 @@
+//! Pinterest is away for twenty seconds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pinrelay::commands::demo::scenario::DemoFeed;
+use pinrelay::domain::OutcomeKind;
+use pinrelay::pinterest::sandbox::{Fault, Stage, When};
+use tokio::time::sleep;
+
+use super::account::Account;
+use super::shop::{PATIENCE, Shop, Terms};
+use super::support::Broker;
+
+const AWAY: Duration = Duration::from_secs(20);
+
+/// `batch_events` and `concurrency` of the terms below.
+const UNDER_WAY: u64 = 100 * 2;
+
+fn terms() -> Terms {
+    Terms { lane: "batch_events: 100, concurrency: 2, backoff_min: 100ms, backoff_max: 2s", ..Terms::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_pinterest_refuses_connections_records_wait_and_nothing_is_in_doubt() {
+    let mut shop = Shop::open(Broker::shared().await, "refusing", 41, terms()).await;
+    let relay = shop.spawn("a");
+    shop.sell(2_000).await;
+    shop.settled().await;
+
+    shop.desk.close().await;
+    shop.sell(4_000).await;
+    sleep(AWAY).await;
+    shop.desk.reopen().await;
+    shop.settled().await;
+    relay.leave(PATIENCE).await;
+    Account::of(&shop).await.assert_calm();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_pinterest_answers_503_only_what_was_under_way_comes_in_doubt() {
+    for (name, at) in [("unavailable-before", Stage::BeforeTaking), ("unavailable-after", Stage::AfterTaking)] {
+        let mut shop = Shop::open(Broker::shared().await, name, 42, terms()).await;
+        let relay = shop.spawn("a");
+        shop.sell(8_000).await;
+        shop.desk.until(PATIENCE, |stats| 1_000 <= stats.processed).await;
+        let answer = Fault::Answer { status: 503, headers: BTreeMap::new(), body: String::new(), at };
+        shop.desk.faults([(When::Always, answer)]);
+        sleep(AWAY / 2).await;
+        shop.desk.faults([]);
+        shop.settled().await;
+        relay.leave(PATIENCE).await;
+
+        let account = Account::of(&shop).await;
+        // Under `resend` all is delivered: the checker knows no doubt there but that of a refusal.
+        account.assert_sound();
+        let unavailable = shop.desk.stats().requests_by_status[&503];
+        assert!(2 < unavailable, "the outage was met");
+        let held = account.count(DemoFeed::InStorePurchase, OutcomeKind::InDoubt);
+        assert!(u64::try_from(held).unwrap() <= UNDER_WAY + unavailable, "{held} in doubt, {unavailable} answers 503");
+        assert!(0 < account.marked, "what goes again is marked");
+    }
+}

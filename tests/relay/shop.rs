@@ -1,0 +1,222 @@
+//! A retailer with three feeds: topics, records, and the configuration of what relays them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pinrelay::commands::demo::records::{GeneratedRecord, Generator};
+use pinrelay::commands::demo::scenario::{DemoFeed, plan};
+use pinrelay::domain::OutcomeKind;
+use pinrelay::run::clock;
+use tempfile::TempDir;
+
+use super::desk::{AD_ACCOUNT, Desk, TOKEN};
+use super::process::{Relay, binary, run, text};
+use super::support::{Broker, Input};
+
+/// Long enough for everything that a test waits for on a machine that is busy with other things.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Names a record of the input topics.
+pub(crate) type Place = (DemoFeed, i32, i64);
+
+/// What a test may want otherwise; the rest of the configuration is the same for all.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// The most of the session and transaction time-outs, and of the drain: short, so that failover takes seconds.
+    pub(crate) times: &'static str,
+    pub(crate) pipeline: &'static str,
+    pub(crate) lane: &'static str,
+    pub(crate) registry: Option<String>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            times: "session_timeout: 6s, transaction_timeout: 2s, drain_deadline: 3s, termination_grace: 10s",
+            pipeline: "answer_timeout: 2s, connect_timeout: 1s",
+            lane: "batch_events: 200, concurrency: 4, backoff_min: 50ms, backoff_max: 1s",
+            registry: None,
+        }
+    }
+}
+
+impl Terms {
+    /// A hundred events under way at most: with the sandbox's delay, some seconds of work for a few thousand records.
+    pub(crate) fn slow() -> Self {
+        Self { lane: "batch_events: 50, concurrency: 2, backoff_min: 50ms, backoff_max: 1s", ..Self::default() }
+    }
+}
+
+/// Topics of one test on a broker, and everything that was written to them.
+pub(crate) struct Shop<'b> {
+    pub(crate) broker: &'b Broker,
+    pub(crate) desk: Desk,
+    pub(crate) name: String,
+    seed: u64,
+    terms: Terms,
+    folder: TempDir,
+    generated: Box<dyn Iterator<Item = GeneratedRecord> + Send>,
+    /// What each record must end as where nothing is in doubt.
+    pub(crate) planned: HashMap<Place, OutcomeKind>,
+    ends: BTreeMap<(DemoFeed, i32), i64>,
+    logs: Vec<PathBuf>,
+}
+
+impl<'b> Shop<'b> {
+    /// With empty topics, made as a user makes them.
+    pub(crate) async fn open(broker: &'b Broker, name: &str, seed: u64, terms: Terms) -> Self {
+        let shop = Self::without_topics(broker, name, seed, terms).await;
+        shop.create_inputs().await;
+        let made = run(shop.topics_command(&["--apply"])).await;
+        assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+        shop
+    }
+
+    /// With nothing but files.
+    pub(crate) async fn without_topics(broker: &'b Broker, name: &str, seed: u64, terms: Terms) -> Self {
+        let folder = TempDir::new().unwrap();
+        for feed in DemoFeed::ALL {
+            fs::write(folder.path().join(format!("{}.avsc", feed.name())), feed.schema()).unwrap();
+        }
+        fs::write(folder.path().join("token"), TOKEN).unwrap();
+        let generator = Generator::try_new(seed, clock::wall()).unwrap();
+        Self {
+            broker,
+            desk: Desk::open().await,
+            name: name.to_owned(),
+            seed,
+            terms,
+            folder,
+            generated: Box::new(generator.generate(u64::MAX)),
+            planned: HashMap::new(),
+            ends: BTreeMap::new(),
+            logs: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn create_inputs(&self) {
+        for feed in DemoFeed::ALL {
+            let partitions = i32::try_from(feed.partitions()).unwrap();
+            self.broker.create_topic(&self.topic(feed), partitions, &[]).await;
+        }
+    }
+
+    pub(crate) fn topics_command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = binary();
+        command.args(["topics", "--config"]).arg(self.config("topics"));
+        command.args(["--replication", "1", "--audit-partitions", "4"]).args(arguments);
+        command
+    }
+
+    pub(crate) fn topic(&self, feed: DemoFeed) -> String {
+        format!("{}.{}", self.name, feed.name())
+    }
+
+    pub(crate) fn audit_topic(&self) -> String {
+        format!("{}.delivery-results", self.name)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes the configuration of a process. It fetches little at a time, so that the feeds alternate.
+    pub(crate) fn config(&self, instance: &str) -> PathBuf {
+        let Terms { times, pipeline, lane, registry } = &self.terms;
+        let framing = if registry.is_some() { "confluent" } else { "single_object" };
+        let feeds = DemoFeed::ALL.map(|feed| {
+            let (name, topic) = (feed.name(), self.topic(feed));
+            format!(
+                "  - {{name: {name}, topic: {topic}, schema: {name}.avsc, framing: {framing}, lane: main, \
+                 phone_region: US}}\n"
+            )
+        });
+        let registry = registry.as_ref().map_or_else(String::new, |url| format!("registry: {{url: \"{url}\"}}\n"));
+        let text = format!(
+            "kafka: {{bootstrap: \"{bootstrap}\", group_id: {name}, instance_id: {instance}, {times}, \
+             properties: {{reconnect.backoff.max.ms: 250, max.partition.fetch.bytes: 32768}}}}\n\
+             audit: {{topic: {audit}}}\n\
+             {registry}\
+             pipeline: {{{pipeline}}}\n\
+             lanes:\n  - {{name: main, ad_account_id: \"{AD_ACCOUNT}\", token: {{file: token}}, \
+             base_url: \"{url}\", {lane}}}\n\
+             feeds:\n{feeds}",
+            bootstrap = self.broker.bootstrap(),
+            name = self.name,
+            audit = self.audit_topic(),
+            url = self.desk.base_url(),
+            feeds = feeds.concat(),
+        );
+        let file = self.folder.path().join(format!("{instance}.yaml"));
+        fs::write(&file, text).unwrap();
+        file
+    }
+
+    pub(crate) fn spawn(&mut self, instance: &str) -> Relay {
+        let log = format!("{}-{}-{instance}.log", self.name, self.logs.len() + 1);
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(log);
+        self.logs.push(log.clone());
+        Relay::spawn(&self.config(instance), log)
+    }
+
+    /// What its processes have logged so far.
+    pub(crate) fn logs(&self) -> Vec<String> {
+        self.logs.iter().map(|log| fs::read_to_string(log).unwrap()).collect()
+    }
+
+    /// The identity that a process has in the group.
+    pub(crate) fn identity(&self, instance: &str) -> String {
+        format!("{}.{instance}", self.name)
+    }
+
+    /// Writes the next records of the generator.
+    pub(crate) async fn sell(&mut self, records: usize) {
+        self.sell_as(records, |_, value| value).await;
+    }
+
+    /// As [`Self::sell`], with other bytes.
+    pub(crate) async fn sell_as(&mut self, records: usize, value: impl Fn(DemoFeed, Vec<u8>) -> Vec<u8>) {
+        let mut inputs: BTreeMap<DemoFeed, Vec<Input>> = BTreeMap::new();
+        for _ in 0..records {
+            let record = self.generated.next().expect("the generator never ends");
+            let GeneratedRecord { number, feed, partition, key, value: bytes } = record;
+            self.expect(feed, partition, plan(self.seed, number).lot.outcome());
+            let value = bytes.map(|bytes| value(feed, bytes));
+            inputs.entry(feed).or_default().push(Input { partition, key: Some(key), value });
+        }
+        for (feed, inputs) in inputs {
+            self.broker.produce(&self.topic(feed), inputs).await;
+        }
+    }
+
+    /// Writes one record that is not the generator's.
+    pub(crate) async fn put(&mut self, feed: DemoFeed, partition: i32, value: Vec<u8>, outcome: OutcomeKind) {
+        self.expect(feed, partition, outcome);
+        let input = Input { partition, key: None, value: Some(value) };
+        self.broker.produce(&self.topic(feed), vec![input]).await;
+    }
+
+    /// In a new topic that is written without transactions, offsets are 0, 1, 2, …
+    fn expect(&mut self, feed: DemoFeed, partition: i32, outcome: OutcomeKind) {
+        let end = self.ends.entry((feed, partition)).or_insert(0);
+        self.planned.insert((feed, partition, *end), outcome);
+        *end += 1;
+    }
+
+    /// Where each partition ends.
+    pub(crate) const fn ends(&self) -> &BTreeMap<(DemoFeed, i32), i64> {
+        &self.ends
+    }
+
+    /// Returns when there are as many audit rows as records.
+    pub(crate) async fn settled(&self) {
+        self.rows_reach(self.planned.len()).await;
+    }
+
+    /// Returns when there are so many audit rows.
+    pub(crate) async fn rows_reach(&self, rows: usize) {
+        self.broker.read_until(&self.audit_topic(), PATIENCE, move |messages| rows <= messages.len()).await;
+    }
+}
