@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::kafka::settings::is_reserved;
+
 use super::fault::{FaultKind, Placed};
 use super::key::{Form, Key, Presence, Spec};
 use super::names;
@@ -95,44 +97,6 @@ pub enum Property {
     Plain(String),
     Secret(SecretValue),
 }
-
-/// Properties that the accounting depends on, or that have a key of their own. Each is refused under `properties`.
-const OWNED: &[&str] = &[
-    "acks",
-    "allow.auto.create.topics",
-    "auto.commit.enable",
-    "auto.commit.interval.ms",
-    "auto.offset.reset",
-    "bootstrap.servers",
-    "delivery.timeout.ms",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.gapless.guarantee",
-    "enable.idempotence",
-    "enable.partition.eof",
-    "fetch.queue.backoff.ms",
-    "group.id",
-    "group.instance.id",
-    "group.protocol",
-    "isolation.level",
-    "linger.ms",
-    "max.in.flight",
-    "max.in.flight.requests.per.connection",
-    "max.poll.interval.ms",
-    "message.max.bytes",
-    "message.send.max.retries",
-    "message.timeout.ms",
-    "metadata.broker.list",
-    "partition.assignment.strategy",
-    "partitioner",
-    "queue.buffering.max.ms",
-    "request.required.acks",
-    "retries",
-    "retry.backoff.ms",
-    "session.timeout.ms",
-    "transaction.timeout.ms",
-    "transactional.id",
-];
 
 /// Properties whose value is a secret and never stands in the file.
 const SECRET: &[&str] =
@@ -229,7 +193,7 @@ fn properties(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<BTreeM
     let Some(node) = section.node("properties", reading) else { return Some(properties) };
     let mut all_fit = true;
     for (name, node) in node.entries("a mapping of librdkafka's properties", reading)? {
-        if OWNED.contains(&name) {
+        if is_reserved(name) {
             let remedy = "remove it; pinrelay sets it, or this section has a key for it";
             reading.fault(FaultKind::OwnedProperty, &node.place, format!("`{name}` is not yours to set"), remedy);
             all_fit = false;

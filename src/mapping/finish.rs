@@ -16,6 +16,7 @@ use super::event_rules::{EventRules, LaneRule, Late, MissingConsent};
 use super::rules::{DropReason, amounts, events, texts, times};
 use super::target::{Target, TargetKind};
 use super::value::Value;
+use crate::domain::body::EVENT_NAMES;
 use crate::domain::{
     ActionSource, ConversionEvent, EventFacts, EventKey, InDoubtPolicy, Mapped, Outcome, Reason, UnixMillis,
     UnixSeconds,
@@ -222,7 +223,7 @@ fn decide<'d>(
         opt_out_type: guard(Target::CustomOptOutType, draft.get(Target::CustomOptOutType).map(events::opt_out_type))?
             .flatten(),
     };
-    if !events::EVENT_NAMES.contains(&&*required.name) {
+    if !EVENT_NAMES.contains(&&*required.name) {
         notes.warnings.push(Warning::OwnEventName);
     }
     if value.as_deref().is_some_and(amounts::is_not_positive) {

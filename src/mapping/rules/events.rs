@@ -4,34 +4,8 @@ use std::borrow::Cow;
 
 use super::texts::{is_longer, raw, trimmed};
 use super::{DropReason, Normal};
+use crate::domain::body::EVENT_NAMES;
 use crate::mapping::value::Value;
-
-/// The event names that Pinterest documents
-/// (<https://developers.pinterest.com/docs/track-conversions/track-conversions-in-the-api/>, read 2026-09).
-pub(crate) const EVENT_NAMES: [&str; 22] = [
-    "add_payment_info",
-    "add_to_cart",
-    "add_to_wishlist",
-    "app_install",
-    "app_open",
-    "checkout",
-    "contact",
-    "custom",
-    "customize_product",
-    "find_location",
-    "initiate_checkout",
-    "lead",
-    "page_visit",
-    "schedule",
-    "search",
-    "signup",
-    "start_trial",
-    "submit_application",
-    "subscribe",
-    "view_category",
-    "view_content",
-    "watch_video",
-];
 
 /// `event_name`: a documented one in any case, or an own one, which Pinterest takes with a warning: letters, digits,
 /// `_` and `-`.
