@@ -99,10 +99,13 @@ pub async fn run(
     });
     // While the brokers are away a commit does not end; what comes of it is for the next owner to find out.
     select! {
-        closed = timeout(patience, closing) => match closed {
-            Ok(closed) => closed.expect("closing does not panic, and nothing cancels it"),
-            Err(_) => tracing::warn!("the last transaction has not ended; the next owner finds out how it does"),
-        },
+        closed = timeout(patience, closing) => {
+            if let Ok(closed) = closed {
+                closed.expect("closing does not panic, and nothing cancels it");
+            } else {
+                tracing::warn!("the last transaction has not ended; the next owner finds out how it does");
+            }
+        }
         _ = inputs.stop.recv() => return Ok(End::StoppedAtOnce),
     }
     Ok(end)
