@@ -19,7 +19,7 @@ use super::support::{Broker, Input};
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Records of all feeds that are written feed by feed before the next ones.
-const AT_A_TIME: usize = 2_000;
+const AT_A_TIME: usize = 10_000;
 
 /// Names a record of the input topics.
 pub(crate) type Place = (DemoFeed, i32, i64);
