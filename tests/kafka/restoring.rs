@@ -49,6 +49,18 @@ async fn restore(settings: &KafkaSettings, member: &Member) -> (Result<RestoredP
     .unwrap()
 }
 
+/// Five records of which three are settled, by a member that goes on holding the partition.
+async fn committed(broker: &Broker, settings: &KafkaSettings) -> (Member, Writer) {
+    create_topics(broker, settings, 1).await;
+    broker.produce(&settings.feeds[0].input, records(0, 5)).await;
+    let mut member = Member::join(settings);
+    member.start(1).await;
+    let mut writer = Writer::open(settings, member.remote()).await;
+    let event = writer.commit(transaction(1, vec![part(0, 3)])).await;
+    assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+    (member, writer)
+}
+
 fn open_transaction(broker: &Broker, id: &str, topic: &str, payload: &[u8]) -> BaseProducer {
     let producer: BaseProducer = broker.client().set("transactional.id", id).create().unwrap();
     producer.init_transactions(PATIENCE).unwrap();
@@ -62,13 +74,7 @@ fn open_transaction(broker: &Broker, id: &str, topic: &str, payload: &[u8]) -> B
 async fn a_restore_reads_back_what_was_committed_and_ends_behind_aborted_entries() {
     let broker = Broker::shared().await;
     let settings = settings(broker, "reads-back");
-    create_topics(broker, &settings, 1).await;
-    broker.produce("reads-back", records(0, 5)).await;
-    let mut member = Member::join(&settings);
-    member.start(1).await;
-    let mut writer = Writer::open(&settings, member.remote()).await;
-    let event = writer.commit(transaction(1, vec![part(0, 3)])).await;
-    assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+    let (member, writer) = committed(broker, &settings).await;
     let topic = settings.changelog_topic(&settings.feeds[0]);
     let aborted = open_transaction(broker, "reads-back-aborted", &topic, b"not an entry");
     aborted.abort_transaction(PATIENCE).unwrap();
@@ -86,13 +92,7 @@ async fn a_restore_reads_back_what_was_committed_and_ends_behind_aborted_entries
 async fn a_changelog_that_belongs_to_an_earlier_topic_of_the_same_name_halts_a_restore() {
     let broker = Broker::shared().await;
     let settings = settings(broker, "created-again");
-    create_topics(broker, &settings, 1).await;
-    broker.produce("created-again", records(0, 5)).await;
-    let mut member = Member::join(&settings);
-    member.start(1).await;
-    let mut writer = Writer::open(&settings, member.remote()).await;
-    let event = writer.commit(transaction(1, vec![part(0, 3)])).await;
-    assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+    let (member, writer) = committed(broker, &settings).await;
     let topic = settings.changelog_topic(&settings.feeds[0]);
     let packed = changelog::encode(&[outcome(3)], 1_000).remove(0);
     let producer: BaseProducer = broker.client().create().unwrap();
@@ -112,13 +112,7 @@ async fn a_changelog_that_belongs_to_an_earlier_topic_of_the_same_name_halts_a_r
 async fn a_restore_waits_for_a_transaction_that_is_open_in_the_changelog() {
     let broker = Broker::shared().await;
     let settings = settings(broker, "waits-for-open");
-    create_topics(broker, &settings, 1).await;
-    broker.produce("waits-for-open", records(0, 5)).await;
-    let mut member = Member::join(&settings);
-    member.start(1).await;
-    let mut writer = Writer::open(&settings, member.remote()).await;
-    let event = writer.commit(transaction(1, vec![part(0, 3)])).await;
-    assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+    let (member, writer) = committed(broker, &settings).await;
     let topic = settings.changelog_topic(&settings.feeds[0]);
     let packed = changelog::encode(&[outcome(3)], 1_000).remove(0);
     let open = open_transaction(broker, "waits-for-open-other", &topic, &packed);
