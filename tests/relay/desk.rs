@@ -1,5 +1,6 @@
 //! Pinterest, played by the sandbox in this process, reached over HTTP; it can be away and come back.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -71,6 +72,16 @@ impl Desk {
     pub(crate) fn count(&self, event_name: &str, event_id: &str) -> KeyCount {
         let account = AdAccountId::try_new(AD_ACCOUNT).unwrap();
         self.sandbox.key_count(&account, event_name, event_id)
+    }
+
+    /// Events that were posted more than once, with the times of their posts in order.
+    pub(crate) fn posted_again(&self) -> HashMap<(String, String), Vec<i64>> {
+        let mut posts: HashMap<_, Vec<i64>> = HashMap::new();
+        for arrival in self.sandbox.arrivals(0, usize::MAX) {
+            posts.entry((arrival.event_name.into(), arrival.event_id.into())).or_default().push(arrival.at_ms);
+        }
+        posts.retain(|_, times| 1 < times.len());
+        posts
     }
 
     /// Returns when what arrived is `enough`. Panics when that takes longer than `within`.

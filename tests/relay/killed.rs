@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pinrelay::config::process_environment;
 use pinrelay::pinterest::sandbox::{Fault, Stage, When};
+use pinrelay::run::clock;
 use tokio::time::Instant;
 
 use super::account::Account;
@@ -16,6 +17,9 @@ const ANSWERS_AFTER_MS: u64 = 40;
 
 /// Long enough for a kill before the answer, and within the time for which an answer is waited for.
 const ANSWERS_LATE_MS: u64 = 1_500;
+
+/// `session_timeout` of the processes.
+const SESSION: Duration = Duration::from_secs(6);
 
 /// Most events of one process that are posted and not answered: `batch_events` times `concurrency`.
 const UNDER_WAY: u64 = 200 * 4;
@@ -64,7 +68,7 @@ async fn play(broker: &Broker, seed: u64, records: u64) -> (Line, Vec<String>) {
     }
     let (victim, survivor, orphaned) = if seed % 4 < 2 { (one, other, of_one) } else { (other, one, of_other) };
     victim.kill();
-    let killed = Instant::now();
+    let (killed, killed_at) = (Instant::now(), clock::wall());
     shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, at: Stage::AfterTaking })]);
     let before = shop.committed().await;
     shop.moves_on(&orphaned, &before).await;
@@ -84,7 +88,15 @@ async fn play(broker: &Broker, seed: u64, records: u64) -> (Line, Vec<String>) {
         in_doubt: account.in_doubt,
         recovery,
     };
-    (line, account.faults())
+    let mut faults = account.faults();
+    // Nobody else can have owned what the victim owned before its session was over.
+    let over = killed_at.after(SESSION);
+    for (key, times) in shop.desk.posted_again() {
+        if over.0 <= times[0] || times[1] < killed_at.0 {
+            faults.push(format!("{key:?} was not under way at the kill: posted at {times:?}, killed at {killed_at:?}"));
+        }
+    }
+    (line, faults)
 }
 
 /// Events processed until then.
