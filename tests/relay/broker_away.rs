@@ -12,9 +12,13 @@ use super::support::Broker;
 
 const AWAY: Duration = Duration::from_secs(20);
 
-/// Configured as by default: a session outlives the outage, a transaction does not.
+/// A session and a transaction outlive the outage.
+///
+/// A broker that is alone and comes back aborts what has timed out before its partitions have leaders again, and then
+/// leaves out the abort markers ("likely deleted already"): Kafka 4.3.1 shows such records with the producer's next
+/// commit. Three replicas, which the protocol assumes, have a leader all the time.
 fn terms() -> Terms {
-    let times = "session_timeout: 45s, transaction_timeout: 15s, drain_deadline: 3s, termination_grace: 60s";
+    let times = "session_timeout: 45s, transaction_timeout: 40s, drain_deadline: 3s, termination_grace: 60s";
     Terms { times, ..Terms::slow() }
 }
 
@@ -79,7 +83,7 @@ async fn without_a_broker_a_process_that_is_told_to_stop_ends_and_nothing_is_los
     broker.pause().await;
     relay.signal(Signal::Terminate);
     // Drain deadline, transaction time-out, and a little.
-    assert_eq!(relay.ended(Duration::from_secs(21)).await.code(), Some(0));
+    assert_eq!(relay.ended(Duration::from_secs(46)).await.code(), Some(0));
 
     broker.unpause().await;
     let mut relay = shop.spawn("a");

@@ -24,6 +24,9 @@ const SESSION: Duration = Duration::from_secs(6);
 /// Most events of one process that are posted and not answered: `batch_events` times `concurrency`.
 const UNDER_WAY: u64 = 200 * 4;
 
+/// The same under [`Terms::slow`].
+const SLOW_UNDER_WAY: u64 = 50 * 2;
+
 /// How many seeds are played, and with how many records; `scripts/soak-kill` sets them.
 fn dimension(variable: &str, normal: u64) -> u64 {
     process_environment(variable).map_or(normal, |text| text.parse().expect("a number"))
@@ -144,7 +147,8 @@ async fn a_killed_process_that_starts_again_takes_up_what_it_left() {
     let first = shop.spawn("a");
     shop.desk.until(PATIENCE, |stats| 1_000 <= stats.processed).await;
     let processed = answer_late(&shop);
-    shop.desk.until(PATIENCE, |stats| processed < stats.processed).await;
+    // More than can be under way since before, so that some are taken whose answers are late.
+    shop.desk.until(PATIENCE, |stats| processed + SLOW_UNDER_WAY < stats.processed).await;
     first.kill();
     shop.desk.faults([]);
     let second = shop.spawn("a");
@@ -153,6 +157,6 @@ async fn a_killed_process_that_starts_again_takes_up_what_it_left() {
 
     let account = Account::of(&shop).await;
     account.assert_sound();
-    assert!(0 < account.marked, "the kill met no post under way");
-    assert!(0 < account.in_doubt, "events of the shops were among them, and are never sent again");
+    // Which of the two depends on the feeds whose batches were under way: those of the shops are never sent again.
+    assert!(0 < account.marked + account.in_doubt, "the kill met no post under way");
 }
