@@ -5,13 +5,14 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pinrelay::domain::{
-    Answer, Answered, Attempt, BootTime, ChangelogOffset, ConversionEvent, Epoch, EventFacts, EventKey, Fate, FeedId,
-    InDoubtPolicy, LaneId, Mapped, NextOffset, Now, Offset, Origin, PartitionId, Record, Transaction, UnixMillis,
-    UnixSeconds, Verdict, Written,
+    Answer, Answered, Attempt, BootTime, CallLimit, ChangelogOffset, ConversionEvent, Epoch, EventFacts, EventKey,
+    Fate, FeedId, InDoubtPolicy, LaneId, Mapped, NextOffset, Now, Offset, Origin, PartitionId, Record, Transaction,
+    UnixMillis, UnixSeconds, Verdict, Written,
 };
 use pinrelay::pipeline::{Effect, Input, LaneSettings, Pipeline, Replay, Rules, Settings};
 
@@ -38,10 +39,14 @@ fn settings() -> Settings {
         late_slack: Duration::from_mins(1),
         tick_min: Duration::from_millis(20),
         tick_max: Duration::from_millis(100),
+        processes: NonZeroU32::MIN,
+        shared_limits: Vec::new(),
         lanes: vec![LaneSettings {
             batch_events: 1000,
             batch_bytes: 4 << 20,
             concurrency: 8,
+            calls: CallLimit::per_minute(NonZeroU32::MAX),
+            shares: None,
             linger: Duration::from_millis(50),
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
@@ -127,7 +132,7 @@ fn record(n: i64) -> Input {
 fn posted(batch: pinrelay::domain::BatchId, events: usize, now: Now) -> Input {
     let attempt = Attempt { at: now.wall, status: Some(200), code: None, message: None };
     let answer = Answer::Verdicts(vec![Verdict::Processed { warning: None }; events]);
-    Input::Posted { batch, answered: Answered { answer, attempt } }
+    Input::Posted { batch, answered: Answered { answer, attempt, limit: None } }
 }
 
 fn committed(transaction: &Transaction, changelog: &mut i64) -> Input {

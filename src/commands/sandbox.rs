@@ -19,7 +19,21 @@ use crate::run::clock;
 #[command(after_help = "\
 Examples:
   pinrelay sandbox --listen 127.0.0.1:8088
-  curl http://127.0.0.1:8088/sandbox/stats")]
+  curl http://127.0.0.1:8088/sandbox/stats
+
+What is to go wrong is told while it runs; each script replaces the one before:
+  # Answers take 40 to 60 ms, one in ten is lost after the events were taken
+  curl http://127.0.0.1:8088/sandbox/faults --data '{\"rules\": [
+    {\"fault\": {\"delay\": {\"ms\": 40, \"spread_ms\": 20}}},
+    {\"when\": {\"share\": 0.1}, \"fault\": {\"lose\": {\"at\": \"after_taking\"}}}]}'
+  # 503 for a minute, half a minute from now
+  curl http://127.0.0.1:8088/sandbox/faults --data '{\"rules\": [
+    {\"when\": {\"during\": {\"from_ms\": 30000, \"for_ms\": 60000}}, \"fault\": {\"answer\": {\"status\": 503}}}]}'
+  # 5,000 calls a minute for each ad account, and 60 for one; counted \"fixed\" (from each full minute),
+  # \"sliding\", or {\"bucket\": SIZE}; X-RateLimit headers stand in each answer, 429 beyond the limit
+  curl http://127.0.0.1:8088/sandbox/faults --data '{\"limits\": [
+    {\"calls\": 5000, \"counted\": \"sliding\"},
+    {\"calls\": 60, \"account\": \"549755885175\"}]}'")]
 pub struct Arguments {
     /// Address to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8088")]

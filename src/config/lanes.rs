@@ -68,6 +68,12 @@ pub(super) const SPEC: Spec = Spec {
             about: "Most calls under way at a time",
         },
         Key {
+            name: "calls_per_minute",
+            form: Form::Count(1, 1_000_000),
+            presence: Presence::Default("5000"),
+            about: "Most calls a minute to the ad account, of all processes together; a lower limit in Pinterest's answers counts instead",
+        },
+        Key {
             name: "linger",
             form: Form::Duration(Duration::ZERO, Duration::from_secs(10)),
             presence: Presence::Default("50ms"),
@@ -77,7 +83,7 @@ pub(super) const SPEC: Spec = Spec {
             name: "backoff_min",
             form: Form::Duration(Duration::from_millis(10), Duration::from_mins(1)),
             presence: Presence::Default("500ms"),
-            about: "Wait before the first repetition of a call; it doubles up to `backoff_max`",
+            about: "Least wait before a repetition of a call; it grows to an eighth of the trouble's length",
         },
         Key {
             name: "backoff_max",
@@ -100,6 +106,8 @@ pub struct Lane {
     pub batch_events: u64,
     pub batch_bytes: u64,
     pub concurrency: u64,
+    /// Of all processes together.
+    pub calls_per_minute: u32,
     pub linger: Duration,
     pub backoff_min: Duration,
     pub backoff_max: Duration,
@@ -132,6 +140,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
     let batch_events = section.count("batch_events", reading);
     let batch_bytes = section.size("batch_bytes", reading);
     let concurrency = section.count("concurrency", reading);
+    let calls_per_minute = section.count("calls_per_minute", reading);
     let linger = section.duration("linger", reading);
     let backoff_min = section.duration("backoff_min", reading);
     let backoff_max = section.duration("backoff_max", reading);
@@ -160,6 +169,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
         batch_events: most,
         batch_bytes: batch_bytes?.value,
         concurrency: concurrency?.value,
+        calls_per_minute: u32::try_from(calls_per_minute?.value).unwrap_or(u32::MAX),
         linger: linger?.value,
         backoff_min: backoff_min?.value,
         backoff_max: backoff_max?.value,

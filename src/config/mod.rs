@@ -24,8 +24,11 @@ mod docs;
 mod tests;
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
+use crate::domain::CallLimit;
 use crate::pipeline::{LaneSettings, Rules, Settings};
 
 pub use audit::{Admin, Audit};
@@ -170,7 +173,16 @@ impl Config {
     #[must_use]
     pub fn pipeline_settings(&self) -> Settings {
         let Pipeline {
-            window, window_keys, span, post_deadline, answer_timeout, late_slack, tick_min, tick_max, ..
+            window,
+            window_keys,
+            span,
+            processes,
+            post_deadline,
+            answer_timeout,
+            late_slack,
+            tick_min,
+            tick_max,
+            ..
         } = self.pipeline;
         Settings {
             window,
@@ -182,6 +194,8 @@ impl Config {
             late_slack,
             tick_min,
             tick_max,
+            processes: NonZeroU32::new(processes).unwrap_or(NonZeroU32::MIN),
+            shared_limits: vec![TEST_CALLS],
             lanes: self.lanes.iter().map(lane_settings).collect(),
             rules: Rules::default(),
         }
@@ -195,11 +209,20 @@ pub fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The one limit that lanes share: test calls, for each app and second (Pinterest's developer documentation of test
+/// events, September 2026).
+const TEST_CALLS: CallLimit = CallLimit { calls: NonZeroU32::new(10).expect("not zero"), per: Duration::from_secs(1) };
+
 fn lane_settings(lane: &Lane) -> LaneSettings {
     LaneSettings {
         batch_events: count(lane.batch_events),
         batch_bytes: count(lane.batch_bytes),
         concurrency: count(lane.concurrency),
+        calls: CallLimit::per_minute(NonZeroU32::new(lane.calls_per_minute).unwrap_or(NonZeroU32::MIN)),
+        shares: match lane.mode {
+            LaneMode::Live => None,
+            LaneMode::Test => Some(0),
+        },
         linger: lane.linger,
         backoff_min: lane.backoff_min,
         backoff_max: lane.backoff_max,

@@ -32,6 +32,12 @@ pub(super) const SPEC: Spec = Spec {
             about: "Most records of one partition that may be read beyond the committed offset",
         },
         Key {
+            name: "processes",
+            form: Form::Count(1, 1000),
+            presence: Presence::Default("1"),
+            about: "Processes of the group, which spend limits of calls together, each the same part",
+        },
+        Key {
             name: "post_deadline",
             form: Form::Duration(SECOND, Duration::from_mins(10)),
             presence: Presence::Default("30s"),
@@ -79,6 +85,7 @@ pub struct Pipeline {
     pub window: Duration,
     pub window_keys: u64,
     pub span: u64,
+    pub processes: u32,
     pub post_deadline: Duration,
     pub answer_timeout: Duration,
     pub connect_timeout: Duration,
@@ -91,6 +98,7 @@ pub(super) fn read(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<P
     let window = section.duration("window", reading);
     let window_keys = section.count("window_keys", reading);
     let span = section.count("span", reading);
+    let processes = section.count("processes", reading);
     let post_deadline = section.duration("post_deadline", reading);
     let answer_timeout = section.duration("answer_timeout", reading);
     let connect_timeout = section.duration("connect_timeout", reading);
@@ -110,6 +118,7 @@ pub(super) fn read(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<P
         window: window?.value,
         window_keys: window_keys?.value,
         span: span?.value,
+        processes: u32::try_from(processes?.value).unwrap_or(u32::MAX),
         post_deadline: post_deadline?.value,
         answer_timeout: answer_timeout?.value,
         connect_timeout: connect_timeout?.value,

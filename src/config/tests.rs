@@ -168,6 +168,8 @@ fn a_full_file_is_read_key_by_key() {
     let settings = config.pipeline_settings();
     assert_eq!((settings.span, settings.window_keys), (50_000, 1_000_000));
     assert_eq!(settings.drain_deadline, Duration::from_secs(20));
+    let calls: Vec<_> = settings.lanes.iter().map(|lane| (lane.calls.calls.get(), lane.shares)).collect();
+    assert_eq!((settings.processes.get(), calls), (3, vec![(120_000, None), (5000, Some(0))]));
     assert_eq!(settings.lanes.iter().map(|lane| lane.batch_events).collect::<Vec<_>>(), [500, 20]);
     assert_eq!(config.admin.expect("given").listen.port(), 9600);
 }

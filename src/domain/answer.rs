@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::call_limit::CallLimit;
 use super::text::ForeignText;
 use super::time::UnixMillis;
 
@@ -12,6 +13,8 @@ use super::time::UnixMillis;
 pub struct Answered {
     pub answer: Answer,
     pub attempt: Attempt,
+    /// The limit of calls that the answer named.
+    pub limit: Option<CallLimit>,
 }
 
 /// What an answer means for the batch that was posted.

@@ -85,7 +85,7 @@ pub struct BatchId(pub u64);
 pub struct TransactionId(pub u64);
 
 /// A Pinterest ad account id: 1 to 18 ASCII digits (Pinterest's OpenAPI 5.23.0, `path_ad_account_id`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AdAccountId(Box<str>);
 
 impl AdAccountId {

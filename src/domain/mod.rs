@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod body;
+pub mod call_limit;
 pub mod changelog;
 pub mod event;
 pub mod ids;
@@ -20,6 +21,7 @@ pub mod time;
 pub mod transaction;
 
 pub use answer::{Answer, Answered, Attempt, NotTaken, Verdict, WholeRefusal};
+pub use call_limit::CallLimit;
 pub use changelog::{ChangelogEntry, InDoubtPolicy, KeyState, Redelivery, SettledKind};
 pub use event::{ActionSource, ConversionEvent, EventFacts, Identity, IdentitySet};
 pub use ids::{

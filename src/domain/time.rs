@@ -14,6 +14,12 @@ impl BootTime {
         Self(self.0.saturating_add(millis(duration)))
     }
 
+    /// The moment `duration` earlier; saturates at the start of the machine.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+
     /// How long ago `earlier` was; zero if it lies ahead.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -16,6 +16,7 @@ use crate::domain::{AdAccountId, Answer, Answered, Attempt, ForeignText, NotTake
 
 use super::address::BaseUrl;
 use super::answer::{self, Headers, Reading};
+use super::rate_limit;
 use super::token::{Token, TokenFault, TokenSource};
 
 /// Longest answer that is read: 1,000 verdicts with messages of 500 bytes fill half of it.
@@ -112,13 +113,14 @@ impl Client {
         let status = response.status().as_u16();
         let body = read_body(&mut response).await;
         let at = (self.clock)();
+        let limit = header(response.headers(), "x-ratelimit-limit").and_then(rate_limit::read);
         let complete = body.as_deref().unwrap_or_default();
         let mut reading = answer::read(status, headers(response.headers()), complete, events_sent, at);
         if let (Err(why), Answer::Ambiguous) = (&body, &reading.answer) {
             reading.message = Some(ForeignText::new(why));
         }
         let Reading { answer, code, message } = reading;
-        Answered { answer, attempt: Attempt { at, status: Some(status), code, message } }
+        Answered { answer, attempt: Attempt { at, status: Some(status), code, message }, limit }
     }
 
     fn unanswered(&self, fault: &reqwest::Error) -> Answered {
@@ -128,7 +130,8 @@ impl Client {
             (Answer::Ambiguous, "no answer")
         };
         let message = ForeignText::new(&format!("{what}: {}", innermost(fault)));
-        Answered { answer, attempt: Attempt { at: (self.clock)(), status: None, code: None, message: Some(message) } }
+        let attempt = Attempt { at: (self.clock)(), status: None, code: None, message: Some(message) };
+        Answered { answer, attempt, limit: None }
     }
 }
 
@@ -173,9 +176,13 @@ async fn read_body(response: &mut Response) -> Result<Vec<u8>, String> {
 
 fn headers(headers: &HeaderMap) -> Headers<'_> {
     Headers {
-        retry_after: headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()),
-        rate_limit_reset: headers.get("x-ratelimit-reset").and_then(|value| value.to_str().ok()),
+        retry_after: header(headers, RETRY_AFTER.as_str()),
+        rate_limit_reset: header(headers, "x-ratelimit-reset"),
     }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
 }
 
 /// The fault at the end of the chain: the others say that an error happened, and the URL, which is known.

@@ -148,7 +148,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn a_slow_answer_is_ambiguous_and_its_events_may_be_taken_later() {
     let served = Served::plain().await;
-    let hour = Fault::Delay { ms: 3_600_000, at: Stage::BeforeTaking };
+    let hour = Fault::Delay { ms: 3_600_000, spread_ms: 0, at: Stage::BeforeTaking };
     served.sandbox.faults(FaultScript::new([(When::Always, hour)])).expect("valid");
     let mut hasty = settings(served.port);
     hasty.connect_timeout = Duration::from_millis(900);

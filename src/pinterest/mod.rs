@@ -3,6 +3,7 @@
 mod address;
 pub mod answer;
 pub mod client;
+pub mod rate_limit;
 pub mod sandbox;
 #[cfg(test)]
 mod testing;

@@ -1,10 +1,12 @@
 //! Everything for one ad account: the queue, the batches under way, and whether it may post.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::domain::{BatchId, BootTime, Epoch, NotTaken, Offset, PartitionId, TransactionId};
 
+use super::pace::Pace;
 use super::settings::LaneSettings;
 
 /// One lane.
@@ -16,8 +18,10 @@ pub(crate) struct Lane {
     /// In the order in which they are to be posted.
     pub(crate) batches: VecDeque<BatchState>,
     pub(crate) mode: Mode,
-    /// Waits in a row since something came through.
-    waits: u32,
+    /// Of the ad account's own budget of calls.
+    pub(crate) pace: Pace,
+    /// When the trouble began: the first wait since something came through.
+    troubled: Option<BootTime>,
 }
 
 /// Events in order, with their bytes counted.
@@ -56,7 +60,7 @@ pub(crate) enum BatchStage {
     /// Its intents are committed; the oldest by a transaction that began then.
     Ready { since: BootTime },
     /// Posted and not answered.
-    Posted,
+    Posted { since: BootTime },
 }
 
 /// Whether a lane may post.
@@ -84,26 +88,43 @@ pub enum Trouble {
 }
 
 impl Lane {
-    pub(crate) const fn new(settings: LaneSettings) -> Self {
-        Self { settings, queue: Queue::new(), batches: VecDeque::new(), mode: Mode::Open, waits: 0 }
+    pub(crate) fn new(settings: LaneSettings, processes: NonZeroU32) -> Self {
+        let pace = Pace::new(settings.calls, processes);
+        Self { settings, queue: Queue::new(), batches: VecDeque::new(), mode: Mode::Open, pace, troubled: None }
     }
 
     /// Batches posted and not answered.
     pub(crate) fn posted(&self) -> usize {
-        self.batches.iter().filter(|batch| batch.stage == BatchStage::Posted).count()
+        self.batches.iter().filter(|batch| matches!(batch.stage, BatchStage::Posted { .. })).count()
     }
 
-    /// Whether another batch may be formed now: as many are prepared ahead as may be under way.
-    pub(crate) fn may_form(&self, now: BootTime) -> bool {
+    /// Batches formed and not posted.
+    pub(crate) fn prepared(&self) -> usize {
+        self.batches.len() - self.posted()
+    }
+
+    /// Most batches that may be under way now.
+    pub(crate) const fn allowed(&self) -> usize {
         match self.mode {
-            Mode::Open => self.may_prepare() && self.batch_is_due(now),
-            Mode::Paused { .. } => false,
-            Mode::Probing { at, .. } => at <= now && self.batches.is_empty() && !self.queue.is_empty(),
+            Mode::Open => self.settings.concurrency,
+            Mode::Paused { .. } => 0,
+            Mode::Probing { .. } => 1,
         }
     }
 
+    /// Whether another batch may be formed for a call at `slot`. That is late, so that a lane that waits for its pace
+    /// fills its batches meanwhile, and early enough to write the intents, for which `lead` is needed.
+    pub(crate) fn may_form(&self, now: BootTime, slot: BootTime, lead: Duration) -> bool {
+        slot <= now.after(lead)
+            && match self.mode {
+                Mode::Open => self.may_prepare() && self.batch_is_due(now),
+                Mode::Paused { .. } => false,
+                Mode::Probing { at, .. } => at <= now && self.batches.is_empty() && !self.queue.is_empty(),
+            }
+    }
+
     fn may_prepare(&self) -> bool {
-        self.batches.len() - self.posted() < self.settings.concurrency
+        self.prepared() < self.settings.concurrency
     }
 
     fn batch_is_due(&self, now: BootTime) -> bool {
@@ -132,22 +153,27 @@ impl Lane {
         self.queue.take(count)
     }
 
-    /// When the lane next wants to do something by itself.
-    pub(crate) fn next_wakeup(&self) -> Option<BootTime> {
-        match self.mode {
-            Mode::Open => {
-                let first = self.queue.front().filter(|_| self.may_prepare())?;
-                Some(if self.has_full_batch() { first.since } else { first.since.after(self.settings.linger) })
-            }
-            Mode::Paused { until } => Some(until),
-            Mode::Probing { at, .. } => (!self.queue.is_empty() && self.batches.is_empty()).then_some(at),
-        }
+    /// When the lane next wants to do something by itself. `next_slot` is that of the next call, `slot` that of the
+    /// call for which a batch would be formed.
+    pub(crate) fn next_wakeup(&self, next_slot: BootTime, slot: BootTime, lead: Duration) -> Option<BootTime> {
+        let has_ready = self.batches.iter().any(|batch| matches!(batch.stage, BatchStage::Ready { .. }));
+        let post = (has_ready && self.posted() < self.allowed()).then_some(next_slot);
+        let form =
+            match self.mode {
+                Mode::Paused { until } => return Some(until),
+                Mode::Open => self.queue.front().filter(|_| self.may_prepare()).map(|first| {
+                    if self.has_full_batch() { first.since } else { first.since.after(self.settings.linger) }
+                }),
+                Mode::Probing { at, .. } => (!self.queue.is_empty() && self.batches.is_empty()).then_some(at),
+            };
+        let form = form.map(|at| at.max(slot.before(lead)));
+        post.into_iter().chain(form).min()
     }
 
     /// Something came through: verdicts.
     pub(crate) const fn open(&mut self) {
         self.mode = Mode::Open;
-        self.waits = 0;
+        self.troubled = None;
     }
 
     /// Pinterest asked to wait. `random` is uniform in [0, 1).
@@ -157,10 +183,10 @@ impl Lane {
         match self.mode {
             Mode::Paused { until } if now < until => {}
             Mode::Open | Mode::Paused { .. } => {
-                self.mode = Mode::Paused { until: now.after(self.wait(wait, random)) };
+                self.mode = Mode::Paused { until: now.after(self.wait(now, wait, random)) };
             }
             Mode::Probing { cause, at } => {
-                let later = now.after(self.wait(wait, random));
+                let later = now.after(self.wait(now, wait, random));
                 self.mode = Mode::Probing { cause, at: later.max(at) };
             }
         }
@@ -171,20 +197,19 @@ impl Lane {
         if matches!(self.mode, Mode::Probing { at, .. } if now < at) {
             return;
         }
-        self.mode = Mode::Probing { cause, at: now.after(self.wait(wait, random)) };
+        self.mode = Mode::Probing { cause, at: now.after(self.wait(now, wait, random)) };
     }
 
-    fn wait(&mut self, asked: Option<Duration>, random: f64) -> Duration {
-        let wait = asked.unwrap_or_else(|| self.backoff(self.waits, random));
-        self.waits = self.waits.saturating_add(1);
-        wait
+    fn wait(&mut self, now: BootTime, asked: Option<Duration>, random: f64) -> Duration {
+        let since = *self.troubled.get_or_insert(now);
+        asked.unwrap_or_else(|| self.backoff(now.since(since), random))
     }
 
-    /// Exponential with full jitter above the minimum.
-    fn backoff(&self, waits: u32, random: f64) -> Duration {
+    /// Up to an eighth of the trouble so far, with full jitter above the minimum. So waits grow, and what ends is
+    /// noticed soon: trouble of a minute within 8 s.
+    fn backoff(&self, trouble: Duration, random: f64) -> Duration {
         let (min, max) = (self.settings.backoff_min, self.settings.backoff_max);
-        let grown = min.saturating_mul(2_u32.saturating_pow(waits)).min(max);
-        min + grown.saturating_sub(min).mul_f64(random)
+        min + (trouble / 8).min(max).saturating_sub(min).mul_f64(random)
     }
 }
 
@@ -237,17 +262,20 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::FeedId;
+    use crate::domain::{CallLimit, FeedId};
 
     fn lane() -> Lane {
-        Lane::new(LaneSettings {
+        let settings = LaneSettings {
             batch_events: 3,
             batch_bytes: 100,
             concurrency: 2,
+            calls: CallLimit::per_minute(NonZeroU32::MAX),
+            shares: None,
             linger: Duration::from_millis(50),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(10),
-        })
+        };
+        Lane::new(settings, NonZeroU32::MIN)
     }
 
     fn element(offset: i64, bytes: usize) -> Element {
@@ -274,11 +302,11 @@ mod tests {
     fn a_batch_is_due_when_it_is_full_or_its_first_event_has_lingered() {
         let mut lane = lane();
         lane.queue.push(element(1, 1));
-        assert!(!lane.may_form(BootTime(49)));
-        assert!(lane.may_form(BootTime(50)));
+        assert!(!lane.may_form(BootTime(49), BootTime(0), Duration::ZERO));
+        assert!(lane.may_form(BootTime(50), BootTime(0), Duration::ZERO));
         lane.queue.push(element(2, 1));
         lane.queue.push(element(3, 1));
-        assert!(lane.may_form(BootTime(0)));
+        assert!(lane.may_form(BootTime(0), BootTime(0), Duration::ZERO));
     }
 
     #[test]
@@ -295,13 +323,14 @@ mod tests {
         lane.queue.push(element(1, 1));
         lane.queue.push(element(2, 1));
         let mut now = BootTime(0);
-        for wait in [100, 200, 400, 800] {
+        for (answered_after, wait) in [(0, 100), (700, 100), (700, 200), (15_000, 2_100), (1_000_000, 10_000)] {
+            now = now.after(Duration::from_millis(answered_after));
             lane.probe(now, Trouble::Ambiguous, None, 1.0);
             let Mode::Probing { at, .. } = lane.mode else { panic!("{:?}", lane.mode) };
-            assert_eq!(at.since(now), Duration::from_millis(wait));
-            assert!(!lane.may_form(now));
+            assert_eq!(at.since(now), Duration::from_millis(wait), "{now:?}");
+            assert!(!lane.may_form(now, BootTime(0), Duration::ZERO));
             now = at;
-            assert!(lane.may_form(now));
+            assert!(lane.may_form(now, BootTime(0), Duration::ZERO));
         }
         assert_eq!(offsets(&lane.take_batch()), [1]);
         lane.pause(now, Some(Duration::from_secs(7)), 0.5);

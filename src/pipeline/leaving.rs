@@ -26,7 +26,7 @@ impl Pipeline {
                     partition.take_back(element.offset);
                 }
                 for batch in &mut lane.batches {
-                    if batch.stage == BatchStage::Posted {
+                    if matches!(batch.stage, BatchStage::Posted { .. }) {
                         continue;
                     }
                     // While its intent is being written, whether it is there is not known; `ended` takes it back.
@@ -72,7 +72,7 @@ impl Pipeline {
             lane.queue.remove(id);
             for batch in &mut lane.batches {
                 // A posted batch keeps its length: its verdicts come by position.
-                if batch.stage != BatchStage::Posted {
+                if !matches!(batch.stage, BatchStage::Posted { .. }) {
                     batch.elements.retain(|element| element.partition != id);
                 }
             }

@@ -8,6 +8,7 @@
 //! | `partition` | one record: settled already, in doubt, duplicate, waiting, or on its way |
 //! | `claims`, `window`, `ledger` | who holds a key, which keys were delivered, which offsets may be committed |
 //! | `lane`, `posting` | when a batch is formed and posted, and what an answer does to its events |
+//! | `pace` | when the next call may go |
 //! | `tick` | what a transaction holds, when it begins, and what its end means |
 //! | `leaving` | how a partition comes to rest |
 //! | `replay` | how the state comes back from the changelog |
@@ -23,6 +24,7 @@ mod claims;
 mod lane;
 mod leaving;
 mod ledger;
+mod pace;
 mod partition;
 mod pending;
 mod positions;
@@ -47,6 +49,7 @@ use std::collections::BTreeMap;
 use crate::domain::{BootTime, Epoch, NextOffset, Now, PartitionId, Record};
 
 use lane::{Element, Lane};
+use pace::Pace;
 use partition::{Partition, Phase, Queued};
 use tick::{Tick, Ticked};
 
@@ -56,6 +59,12 @@ pub struct Pipeline {
     settings: Settings,
     partitions: BTreeMap<PartitionId, Partition>,
     lanes: Vec<Lane>,
+    /// Of the budgets that lanes spend together.
+    shared_paces: Vec<Pace>,
+    /// The lane that has the first turn: the one behind the last that spent a shared budget.
+    first_lane: usize,
+    /// When the last step was.
+    stepped: BootTime,
     tick: Tick,
     last_epoch: u64,
     last_batch: u64,
@@ -67,10 +76,13 @@ impl Pipeline {
     #[must_use]
     pub fn new(settings: Settings, seed: u64) -> Self {
         Self {
-            lanes: settings.lanes.iter().cloned().map(Lane::new).collect(),
+            lanes: settings.lanes.iter().map(|lane| Lane::new(lane.clone(), settings.processes)).collect(),
+            shared_paces: settings.shared_limits.iter().map(|limit| Pace::new(*limit, settings.processes)).collect(),
+            first_lane: 0,
+            tick: Tick::new(settings.tick_max),
+            stepped: BootTime::default(),
             settings,
             partitions: BTreeMap::new(),
-            tick: Tick::default(),
             last_epoch: 0,
             last_batch: 0,
             random: Random(seed),
@@ -82,6 +94,7 @@ impl Pipeline {
     /// Records are only taken in: batches, transactions and releases follow with the next other input, at the latest
     /// with the [`Input::Woke`] that [`Pipeline::next_wakeup`] then asks for. A record costs no look at the rest.
     pub fn step(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        self.stepped = now.boot;
         match input {
             Input::Record { partition, epoch, record } => return self.record(now, partition, epoch, *record),
             Input::Reached { partition, epoch, position } => return self.reached(now, partition, epoch, position),
@@ -117,7 +130,10 @@ impl Pipeline {
     /// When the core next wants [`Input::Woke`]. Waking it early does nothing.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<BootTime> {
-        let lanes = self.lanes.iter().filter_map(Lane::next_wakeup);
+        let lanes = self.lanes.iter().filter_map(|lane| {
+            let slot = |others| self.slot(lane, self.stepped, others);
+            lane.next_wakeup(slot(0), slot(lane.prepared()), self.tick.lead())
+        });
         let leaving = self.partitions.values().filter_map(|partition| match partition.phase {
             Phase::Leaving { deadline } => Some(deadline),
             Phase::Restoring | Phase::Reading => None,

@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::domain::{
-    Answer, Answered, BatchId, DuplicateOf, InDoubtPolicy, LaneId, NotTaken, Now, Outcome, PartitionId, Reason,
-    Redelivery, Verdict, WholeRefusal,
+    Answer, Answered, BatchId, BootTime, DuplicateOf, InDoubtPolicy, LaneId, NotTaken, Now, Outcome, PartitionId,
+    Reason, Redelivery, Verdict, WholeRefusal,
 };
 
-use super::lane::{BatchStage, BatchState, Element, Mode, Trouble};
+use super::lane::{BatchStage, BatchState, Element, Lane, Mode, Trouble};
 use super::partition::{Partition, Phase, Queued, REPEATABLE_FOR, effective_policy};
 use super::pending::{Doubt, Pending, Stage};
 use super::rules::Rule;
 use super::{Batch, Effect, Pipeline};
 
 impl Pipeline {
-    /// Forms batches that are due, and posts those whose intents are committed.
+    /// Forms batches that are due, and posts those whose intents are committed and whose turn it is.
     pub(super) fn post_what_is_ready(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        for index in 0..self.lanes.len() {
+        let first = self.first_lane;
+        for index in (first..self.lanes.len()).chain(0..first) {
             if let Some(lane) = self.lanes.get_mut(index)
                 && let Mode::Paused { until } = lane.mode
                 && until <= now.boot
@@ -31,10 +32,18 @@ impl Pipeline {
         }
     }
 
+    /// The earliest moment for a call of the lane that `others` of its own go before (R12).
+    pub(super) fn slot(&self, lane: &Lane, now: BootTime, others: usize) -> BootTime {
+        let shared = lane.settings.shares.and_then(|shares| self.shared_paces.get(shares));
+        let own = lane.pace.slot(now, others);
+        shared.map_or(own, |pace| own.max(pace.slot(now, others)))
+    }
+
     fn form(&mut self, now: Now, index: usize) {
         let fresh_for = self.settings.post_deadline / 2;
-        while let Some(lane) = self.lanes.get_mut(index)
-            && lane.may_form(now.boot)
+        while let Some(lane) = self.lanes.get(index)
+            && lane.may_form(now.boot, self.slot(lane, now.boot, lane.prepared()), self.tick.lead())
+            && let Some(lane) = self.lanes.get_mut(index)
         {
             let mut elements = lane.take_batch();
             // Before its intent is renewed, too: an intent that is not followed by a post makes needless doubt.
@@ -65,16 +74,14 @@ impl Pipeline {
 
     /// The next batch that may be posted now; batches whose intents are too old go back to have them renewed (R2).
     fn next_to_post(&mut self, now: Now, index: usize) -> Option<BatchState> {
-        let (deadline, renew) = (self.settings.post_deadline, self.settings.rules.holds(Rule::StaleIntentRenewed));
-        let lane = self.lanes.get_mut(index)?;
-        let allowed = match lane.mode {
-            Mode::Open => lane.settings.concurrency,
-            Mode::Paused { .. } => 0,
-            Mode::Probing { .. } => 1,
-        };
-        if allowed <= lane.posted() {
+        let rules = self.settings.rules;
+        let (deadline, renew) = (self.settings.post_deadline, rules.holds(Rule::StaleIntentRenewed));
+        let lane = self.lanes.get(index)?;
+        let waits = now.boot < self.slot(lane, now.boot, 0) && rules.holds(Rule::CallsSpaced);
+        if waits || lane.allowed() <= lane.posted() {
             return None;
         }
+        let lane = self.lanes.get_mut(index)?;
         for batch in &mut lane.batches {
             if let BatchStage::Ready { since } = batch.stage
                 && renew
@@ -106,11 +113,15 @@ impl Pipeline {
         if bodies.is_empty() {
             return;
         }
-        batch.stage = BatchStage::Posted;
+        batch.stage = BatchStage::Posted { since: now.boot };
         let Ok(lane_number) = u16::try_from(index) else { return };
         effects.push(Effect::Post(Batch { id: batch.id, lane: LaneId(lane_number), bodies }));
-        if let Some(lane) = self.lanes.get_mut(index) {
-            lane.batches.push_back(batch);
+        let Some(lane) = self.lanes.get_mut(index) else { return };
+        lane.batches.push_back(batch);
+        lane.pace.called(now.boot);
+        if let Some(shared) = lane.settings.shares.and_then(|shares| self.shared_paces.get_mut(shares)) {
+            shared.called(now.boot);
+            self.first_lane = (index + 1) % self.lanes.len();
         }
     }
 
@@ -143,10 +154,19 @@ impl Pipeline {
     /// The answer to a post.
     pub(super) fn answered(&mut self, now: Now, batch: BatchId, answered: Answered) {
         let found = self.lanes.iter().enumerate().find_map(|(index, lane)| {
-            let posted = |b: &BatchState| b.id == batch && b.stage == BatchStage::Posted;
-            Some((index, lane.batches.iter().position(posted)?))
+            let called = |b: &BatchState| match b.stage {
+                BatchStage::Posted { since } if b.id == batch => Some(since),
+                BatchStage::Posted { .. }
+                | BatchStage::Unwritten
+                | BatchStage::Writing(_)
+                | BatchStage::Ready { .. } => None,
+            };
+            lane.batches.iter().enumerate().find_map(|(position, b)| Some((index, position, called(b)?)))
         });
-        let Some((index, position)) = found else { return };
+        let Some((index, position, called)) = found else { return };
+        if let (Some(limit), Some(lane)) = (answered.limit, self.lanes.get_mut(index)) {
+            lane.pace.seen(limit);
+        }
         let Some(batch) = self.lanes.get_mut(index).and_then(|lane| lane.batches.remove(position)) else { return };
         for element in &batch.elements {
             if let Some(pending) = pending_of(&mut self.partitions, element) {
@@ -191,6 +211,10 @@ impl Pipeline {
                 let Some(lane) = self.lanes.get_mut(index) else { return };
                 if cause == NotTaken::Throttled {
                     lane.pause(now.boot, retry_after, random);
+                    lane.pace.throttled(now.boot, called);
+                    if let Some(shared) = lane.settings.shares.and_then(|shares| self.shared_paces.get_mut(shares)) {
+                        shared.throttled(now.boot, called);
+                    }
                 } else {
                     lane.probe(now.boot, Trouble::NotTaken(cause), retry_after, random);
                     self.dissolve(index);
@@ -326,7 +350,7 @@ impl Pipeline {
         let Some(lane) = self.lanes.get_mut(index) else { return };
         let (keep, back): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut lane.batches)
             .into_iter()
-            .partition(|batch| matches!(batch.stage, BatchStage::Posted | BatchStage::Writing(_)));
+            .partition(|batch| matches!(batch.stage, BatchStage::Posted { .. } | BatchStage::Writing(_)));
         lane.batches = keep;
         for batch in back.into_iter().rev() {
             self.put_back(index, batch.elements);

@@ -67,6 +67,8 @@ pub enum Rule {
     OldNotRepeated,
     /// R11. A lane without verdicts sends one probe at a time.
     ProbeAlone,
+    /// R12. A call goes when the budget of calls has come to it.
+    CallsSpaced,
 }
 
 impl Rule {
@@ -102,6 +104,7 @@ impl Rule {
         Self::HoldNotRepeated,
         Self::OldNotRepeated,
         Self::ProbeAlone,
+        Self::CallsSpaced,
     ];
 }
 

@@ -1,6 +1,9 @@
 //! The numbers that the decisions are made by.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
+
+use crate::domain::CallLimit;
 
 use super::rules::Rules;
 
@@ -25,6 +28,10 @@ pub struct Settings {
     pub tick_min: Duration,
     /// From the first thing that waits to the start of a tick when little waits.
     pub tick_max: Duration,
+    /// Processes that spend the limits of calls together, each the same part.
+    pub processes: NonZeroU32,
+    /// Limits that several lanes spend together, beside their own.
+    pub shared_limits: Vec<CallLimit>,
     /// One for each ad account.
     pub lanes: Vec<LaneSettings>,
     /// All of them, outside of simulations.
@@ -40,9 +47,13 @@ pub struct LaneSettings {
     pub batch_bytes: usize,
     /// Most calls under way.
     pub concurrency: usize,
+    /// The limit of calls to the ad account, of all processes together; answers can only lower it.
+    pub calls: CallLimit,
+    /// Position of the limit in [`Settings::shared_limits`] that the lane's calls count against, too.
+    pub shares: Option<usize>,
     /// How long the first event of a batch waits for others.
     pub linger: Duration,
-    /// Waiting time before the first repetition; doubles up to `backoff_max`.
+    /// Least time before a repetition; grows with the length of the trouble up to `backoff_max`.
     pub backoff_min: Duration,
     pub backoff_max: Duration,
 }

@@ -1,6 +1,7 @@
 //! The tick: what a transaction holds, when it begins, what its end means (T1–T6).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::domain::{
     BootTime, ChangelogEntry, Epoch, Fate, NextOffset, Now, Offset, OwnEntries, PartitionId, ReadFrom, Transaction,
@@ -17,13 +18,15 @@ use super::{Effect, Pipeline};
 const MANY_OUTCOMES: usize = 1000;
 
 /// The transaction under way, and when the next one may begin.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tick {
     under_way: Option<UnderWay>,
     last_began: Option<BootTime>,
     /// Since when something waits for the next one.
     waiting_since: Option<BootTime>,
     last_id: u64,
+    /// How long a transaction takes: the longest of late.
+    takes: Duration,
 }
 
 /// What the core remembers of a transaction while the shell has it.
@@ -52,9 +55,20 @@ pub(super) enum Ticked {
 }
 
 impl Tick {
+    /// `takes`: how long a transaction takes, for all that is known before the first one.
+    pub(super) const fn new(takes: Duration) -> Self {
+        Self { under_way: None, last_began: None, waiting_since: None, last_id: 0, takes }
+    }
+
     /// Something is there for the next transaction, at the latest from now on.
     pub(super) fn something_waits_since(&mut self, now: BootTime) {
         self.waiting_since.get_or_insert(now);
+    }
+
+    /// How long before its call a batch is to be formed, so that its intents are committed by then: it may meet a
+    /// transaction that has just begun.
+    pub(super) fn lead(&self) -> Duration {
+        self.takes * 2
     }
 
     pub(super) fn writes_for(&self, partition: PartitionId) -> bool {
@@ -156,6 +170,8 @@ impl Pipeline {
     /// The end of a transaction is certain.
     pub(super) fn ended(&mut self, now: Now, id: TransactionId, fate: Fate) {
         let Some(under_way) = self.tick.under_way.take_if(|under_way| under_way.id == id) else { return };
+        let took = now.boot.since(under_way.began).max(self.settings.tick_min);
+        self.tick.takes = took.max(self.tick.takes * 7 / 8);
         match fate {
             Fate::Committed(written) => self.committed(&under_way, &written),
             Fate::Aborted(transaction) => self.aborted(&under_way, transaction),

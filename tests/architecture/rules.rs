@@ -24,7 +24,8 @@ const RANKS: [(&str, u8); 9] = [
 ];
 
 /// These decide and touch nothing: what they need of the world is an argument.
-const PURE: [&[&str]; 4] = [&["domain"], &["mapping"], &["pipeline"], &["pinterest", "answer"]];
+const PURE: [&[&str]; 5] =
+    [&["domain"], &["mapping"], &["pipeline"], &["pinterest", "answer"], &["pinterest", "rate_limit"]];
 
 /// What a pure module may not name, by the beginning of the path.
 const WORLD: [&[&str]; 22] = [

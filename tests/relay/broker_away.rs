@@ -25,7 +25,7 @@ fn terms() -> Terms {
 /// In the middle of the work, so that transactions and posts are under way.
 async fn at_work<'b>(broker: &'b Broker, name: &str) -> (Shop<'b>, Relay) {
     let mut shop = Shop::open(broker, name, 51, terms()).await;
-    shop.desk.faults([(When::Always, Fault::Delay { ms: 50, at: Stage::AfterTaking })]);
+    shop.desk.faults([(When::Always, Fault::Delay { ms: 50, spread_ms: 0, at: Stage::AfterTaking })]);
     shop.sell(6_000).await;
     let relay = shop.spawn("a");
     shop.desk.until(PATIENCE, |stats| 1_000 <= stats.processed).await;

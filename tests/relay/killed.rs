@@ -52,7 +52,7 @@ async fn of_two_processes_one_is_killed_with_work_under_way_and_the_other_takes_
 
 async fn play(broker: &Broker, seed: u64, records: u64) -> (Line, Vec<String>) {
     let mut shop = Shop::open(broker, &format!("killed-{seed}"), seed, Terms::default()).await;
-    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, at: Stage::AfterTaking })]);
+    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, spread_ms: 0, at: Stage::AfterTaking })]);
     let (one, other) = (shop.spawn("one"), shop.spawn("other"));
     let [of_one, of_other] = shop.shared_by(["one", "other"]).await;
     // All is there before the work begins.
@@ -72,7 +72,7 @@ async fn play(broker: &Broker, seed: u64, records: u64) -> (Line, Vec<String>) {
     let (victim, survivor, orphaned) = if seed % 4 < 2 { (one, other, of_one) } else { (other, one, of_other) };
     victim.kill();
     let (killed, killed_at) = (Instant::now(), clock::wall());
-    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, at: Stage::AfterTaking })]);
+    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, spread_ms: 0, at: Stage::AfterTaking })]);
     let before = shop.committed().await;
     shop.moves_on(&orphaned, &before).await;
     let recovery = killed.elapsed();
@@ -104,7 +104,7 @@ async fn play(broker: &Broker, seed: u64, records: u64) -> (Line, Vec<String>) {
 
 /// Events processed until then.
 fn answer_late(shop: &Shop<'_>) -> u64 {
-    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_LATE_MS, at: Stage::AfterTaking })]);
+    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_LATE_MS, spread_ms: 0, at: Stage::AfterTaking })]);
     shop.desk.stats().processed
 }
 
@@ -142,7 +142,7 @@ impl fmt::Display for Line {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_process_that_starts_again_takes_up_what_it_left() {
     let mut shop = Shop::open(Broker::shared().await, "killed-alone", 23, Terms::slow()).await;
-    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, at: Stage::AfterTaking })]);
+    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, spread_ms: 0, at: Stage::AfterTaking })]);
     shop.sell(4_000).await;
     let first = shop.spawn("a");
     shop.desk.until(PATIENCE, |stats| 1_000 <= stats.processed).await;

@@ -41,7 +41,7 @@ async fn while_pinterest_refuses_connections_records_wait_and_nothing_is_in_doub
 async fn while_pinterest_answers_503_only_what_was_under_way_comes_in_doubt() {
     for (name, at) in [("unavailable-before", Stage::BeforeTaking), ("unavailable-after", Stage::AfterTaking)] {
         let mut shop = Shop::open(Broker::shared().await, name, 42, terms()).await;
-        shop.desk.faults([(When::Always, Fault::Delay { ms: 100, at: Stage::AfterTaking })]);
+        shop.desk.faults([(When::Always, Fault::Delay { ms: 100, spread_ms: 0, at: Stage::AfterTaking })]);
         shop.sell(8_000).await;
         let relay = shop.spawn("a");
         shop.desk.until(PATIENCE, |stats| 1_000 <= stats.processed).await;

@@ -12,7 +12,7 @@ use super::support::Broker;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_stops_in_the_middle_leaves_no_doubt_to_the_next() {
     let mut shop = Shop::open(Broker::shared().await, "stopping", 31, Terms::slow()).await;
-    shop.desk.faults([(When::Always, Fault::Delay { ms: 40, at: Stage::AfterTaking })]);
+    shop.desk.faults([(When::Always, Fault::Delay { ms: 40, spread_ms: 0, at: Stage::AfterTaking })]);
     shop.sell(6_000).await;
     let first = shop.spawn("a");
     shop.desk.until(PATIENCE, |stats| 1_500 <= stats.processed).await;
@@ -31,7 +31,7 @@ async fn a_second_signal_ends_a_process_at_once_and_nothing_is_lost() {
     let terms = Terms { times: SLOW_DRAIN, pipeline: "answer_timeout: 20s", ..Terms::default() };
     let mut shop = Shop::open(Broker::shared().await, "second-signal", 32, terms).await;
     // Nobody gets an answer while the process lives.
-    shop.desk.faults([(When::Always, Fault::Delay { ms: 15_000, at: Stage::AfterTaking })]);
+    shop.desk.faults([(When::Always, Fault::Delay { ms: 15_000, spread_ms: 0, at: Stage::AfterTaking })]);
     let mut relay = shop.spawn("a");
     shop.sell(4_000).await;
     shop.desk.until(PATIENCE, |stats| 500 <= stats.processed).await;

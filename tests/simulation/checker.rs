@@ -37,6 +37,8 @@ pub(crate) enum Law {
     Calm,
     /// R11: a lane without verdicts sends single events.
     Probe,
+    /// R12: no more calls in any window than the process's part of the limit.
+    Pace,
     /// What the shell and the core owe each other.
     Contract,
     /// Nothing panics.

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod broker;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod checker;
 #[cfg(test)]
 mod client;

@@ -146,5 +146,5 @@ pub(crate) fn answered(answer: Answer, at: UnixMillis) -> Answered {
         Answer::NotTaken { .. } => Some(429),
         Answer::Ambiguous => None,
     };
-    Answered { answer, attempt: Attempt { at, status, code: None, message: None } }
+    Answered { answer, attempt: Attempt { at, status, code: None, message: None }, limit: None }
 }

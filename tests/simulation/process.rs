@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use pinrelay::domain::{Answer, Answered, BatchId, BootTime, Epoch, LaneId, Now, UnixMillis};
 use pinrelay::pipeline::{Effect, Input, Pipeline};
 
+use crate::budgets::Budget;
 use crate::checker::Law;
 use crate::client::Client;
 use crate::pinterest::answered;
@@ -64,6 +65,8 @@ pub(crate) struct Process {
     effects: VecDeque<Effect>,
     /// Posts without an answer, with their place in the world's list.
     pub(crate) posts: BTreeMap<BatchId, usize>,
+    /// When the core last asked for a post, by the limits that it spends.
+    pub(crate) calls: BTreeMap<Budget, VecDeque<Time>>,
     /// Lanes whose last answer gave no verdict.
     pub(crate) doubting: BTreeSet<LaneId>,
     wake_at: Option<Time>,
@@ -91,6 +94,7 @@ impl Process {
             plan: 0,
             effects: VecDeque::new(),
             posts: BTreeMap::new(),
+            calls: BTreeMap::new(),
             doubting: BTreeSet::new(),
             wake_at: None,
             boot: 0,
@@ -197,6 +201,9 @@ impl World {
         let Some(core) = &mut process.core else { return };
         let mut effects = Vec::new();
         core.step(now, input, &mut effects);
+        self.spaced(slot, &effects);
+        let process = &mut self.processes[slot];
+        let Some(core) = &mut process.core else { return };
         let wakeup = core.next_wakeup();
         process.effects.extend(effects);
         self.run_effects(slot);

@@ -1,8 +1,9 @@
 //! What a world begins with: its records, its settings, and how often what goes wrong.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use pinrelay::domain::{EventKey, FeedId, InDoubtPolicy, LaneId, PartitionId};
+use pinrelay::domain::{CallLimit, EventKey, FeedId, InDoubtPolicy, LaneId, PartitionId};
 use pinrelay::pipeline::{LaneSettings, Rules, Settings};
 
 use crate::faults::{Chances, Fault, planned};
@@ -169,7 +170,12 @@ impl Scenario {
         }
         let chances = Chances::new(kind, random);
         let faults = planned(kind, random, processes, quiet);
-        Self { kind, seed, processes, records, starts, ends, settings: settings(kind, random), chances, faults, quiet }
+        let mut settings = settings(kind, random);
+        // A lane that 429s have slowed down may need longer than an idle world keeps its changelog.
+        if kind != Kind::Idle {
+            pace(&mut settings, processes, seed);
+        }
+        Self { kind, seed, processes, records, starts, ends, settings, chances, faults, quiet }
     }
 }
 
@@ -211,6 +217,8 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
         batch_events: random.pick(&[1, 3, 6, 6]),
         batch_bytes: random.pick(&[50, 1_000_000]),
         concurrency: random.pick(&[1, 2, 3]),
+        calls: CallLimit::per_minute(NonZeroU32::MAX),
+        shares: None,
         linger: ms(random.pick(&[0, 10, 40])),
         backoff_min: ms(20),
         backoff_max: ms(160),
@@ -230,11 +238,33 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
         late_slack: ms(LATE_SLACK),
         tick_min: ms(tick_min),
         tick_max: ms(random.between(tick_min, 80)),
+        processes: NonZeroU32::MIN,
+        shared_limits: Vec::new(),
         lanes: vec![lane(random), lane(random)],
         rules: Rules::default(),
     }
 }
 
+/// Limits of calls, in every second world: for each lane, or one for both.
+fn pace(settings: &mut Settings, processes: usize, seed: u64) {
+    let mut random = Random::new(seed ^ 0x9ACE);
+    settings.processes = NonZeroU32::try_from(u32::try_from(processes).expect("few")).expect("some");
+    if random.chance(500) {
+        return;
+    }
+    let limit = |random: &mut Random| {
+        CallLimit::try_new(random.pick(&[20, 40, 100]), LIMITED).expect("some calls in some time")
+    };
+    if random.chance(300) {
+        settings.shared_limits = vec![limit(&mut random)];
+        settings.lanes.iter_mut().for_each(|lane| lane.shares = Some(0));
+    } else {
+        settings.lanes.iter_mut().for_each(|lane| lane.calls = limit(&mut random));
+    }
+}
+
+/// The time in which so many calls are allowed.
+pub(crate) const LIMITED: Duration = Duration::from_secs(1);
 /// How long a changelog is kept in an idle world: longer than window and margin.
 pub(crate) const RETENTION: Time = 5000;
 /// Most that two clocks differ.

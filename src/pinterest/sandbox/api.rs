@@ -1,22 +1,25 @@
 //! The API itself: `POST /v5/ad_accounts/{id}/events`.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::domain::body::{BodyFault, CheckedRequest, Found, check_request};
-use crate::domain::{AdAccountId, Secret};
+use crate::domain::{AdAccountId, Secret, UnixMillis};
 
 use super::super::client::Mode;
 use super::arrivals::{EventWords, Fate, RequestFacts};
 use super::connection::Line;
 use super::faults::{End, FailureForm, Stage, Trouble};
 use super::judge::{Judgement, judge, text};
+use super::limiter::{Limit, Passed, Standing};
 use super::{Accounts, Sandbox, Tokens};
 
 /// Events of a test request that are processed (Pinterest's developer documentation, September 2026).
@@ -78,9 +81,25 @@ impl Sandbox {
         let Some(account) = self.account(&post.account) else {
             return Ok(refuse(StatusCode::NOT_FOUND, 2, "there is no such ad account").into_response());
         };
+        let now = (self.settings().clock)();
+        let limited = self.state().faults.count(&account, now);
+        if let Some((limit, standing @ Standing { passed: Passed::No, .. })) = &limited {
+            let refusal =
+                refuse(StatusCode::TOO_MANY_REQUESTS, 8, "You have exceeded your rate limit. Try again later.");
+            return Ok(named(refusal.into_response(), limit, standing));
+        }
+        let response = self.take(request, post, account, now).await?;
+        Ok(match &limited {
+            Some((limit, standing)) => named(response, limit, standing),
+            None => response,
+        })
+    }
+
+    /// A request that keeps within its limit.
+    async fn take(&self, request: u64, post: Post, account: AdAccountId, now: UnixMillis) -> Result<Response, Lost> {
         let checked = check(&post);
         let bytes = post.body.map_or(0, |body| body.len());
-        let mut trouble = self.state().faults.strike();
+        let mut trouble = self.state().faults.strike(now);
 
         self.wait(trouble.delay_before).await;
         let at = (self.settings().clock)();
@@ -153,7 +172,7 @@ impl Sandbox {
 
 /// The events and the mode of a request, or the answer that refuses all of it.
 fn check(post: &Post) -> Result<(CheckedRequest, Mode), Refusal> {
-    let json = |value: &axum::http::HeaderValue| {
+    let json = |value: &HeaderValue| {
         value.to_str().is_ok_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"))
     };
     if !post.headers.get(CONTENT_TYPE).is_some_and(json) {
@@ -218,6 +237,21 @@ fn verdicts(judgements: &[Judgement], form: FailureForm) -> Response {
     };
     let body = json!({"code": 0, "message": "Not all events were processed.", "details": details});
     (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+}
+
+/// The answer with what Pinterest's headers say of the limit; a script's own headers stand.
+fn named(mut response: Response, limit: &Limit, standing: &Standing) -> Response {
+    let (calls, seconds) = (limit.calls, Duration::from_millis(limit.per_ms).as_secs_f64());
+    let reset = standing.reset.as_secs() + u64::from(0 < standing.reset.subsec_nanos());
+    for (name, value) in [
+        ("x-ratelimit-limit", format!("{calls}, {calls};w={seconds};name=\"ads_conversions_ad_account_id\"")),
+        ("x-ratelimit-remaining", standing.remaining.to_string()),
+        ("x-ratelimit-reset", reset.to_string()),
+    ] {
+        let value = HeaderValue::from_str(&value).expect("numbers and plain words");
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
 }
 
 fn answer(end: End) -> Result<Response, Lost> {

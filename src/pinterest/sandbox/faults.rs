@@ -6,13 +6,19 @@
 //! {"rules": [
 //!   {"when": {"next": 3}, "fault": {"answer": {"status": 503, "headers": {"retry-after": "1"}, "body": "{}"}}},
 //!   {"when": {"share": 0.1}, "fault": {"lose": {"at": "after_taking"}}},
-//!   {"fault": {"delay": {"ms": 40, "at": "before_taking"}}},
+//!   {"fault": {"delay": {"ms": 40, "spread_ms": 20, "at": "before_taking"}}},
+//!   {"when": {"during": {"from_ms": 30000, "for_ms": 60000}}, "fault": {"answer": {"status": 503}}},
 //!   {"fault": {"fail_events": {"event_id_prefix": "bad-"}}}],
+//!  "limits": [{"calls": 5000, "per_ms": 60000, "counted": "sliding"},
+//!             {"calls": 60, "counted": {"bucket": 10}, "account": "549755885175"}],
 //!  "failures": "in_200"}
 //! ```
 //!
 //! It sees only requests with a valid token for a known account. Which requests a share picks follows from the seed
-//! and the order of the requests; which events, from the seed and the event id alone.
+//! and the order of the requests; which events, from the seed and the event id alone. Times count from when the script
+//! came. Limits come before faults: a call beyond one is answered by 429, and what the account's own limit, else the
+//! common one, leaves stands in the headers of every answer. They go on counting when a script with the same limits
+//! comes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +29,10 @@ use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::domain::{AdAccountId, UnixMillis};
+
+use super::limiter::{Limit, Limiter, Standing};
+
 /// What is to go wrong.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +40,9 @@ pub struct FaultScript {
     /// Each is looked at for each request. Delays add up; of several answers or losses the first counts.
     #[serde(default)]
     pub rules: Vec<FaultRule>,
+    /// For one account, or for each.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
     #[serde(default)]
     pub failures: FailureForm,
 }
@@ -53,6 +66,8 @@ pub enum When {
     Next(u64),
     /// This part of all, 0 to 1.
     Share(f64),
+    /// Those that come in this span, counted from when the script came.
+    During { from_ms: u64, for_ms: u64 },
 }
 
 /// One thing that goes wrong.
@@ -74,9 +89,11 @@ pub enum Fault {
         #[serde(default)]
         at: Stage,
     },
-    /// A wait of so many milliseconds.
+    /// A wait of so many milliseconds, and up to `spread_ms` more.
     Delay {
         ms: u64,
+        #[serde(default)]
+        spread_ms: u64,
         #[serde(default)]
         at: Stage,
     },
@@ -127,6 +144,8 @@ pub enum ScriptFault {
     Share { rule: usize, share: f64 },
     #[error("rule {rule}: expected a status from 200 to 999, found {status}")]
     Status { rule: usize, status: u16 },
+    #[error("limit {limit}: expected at least one call in at least one millisecond")]
+    Limit { limit: usize },
     #[error("rule {rule}: '{name}' with this value is no HTTP header")]
     Header { rule: usize, name: String },
 }
@@ -140,6 +159,9 @@ impl FaultScript {
     }
 
     pub(super) fn check(&self) -> Result<(), ScriptFault> {
+        if let Some(limit) = self.limits.iter().position(Limit::is_empty) {
+            return Err(ScriptFault::Limit { limit });
+        }
         for (rule, FaultRule { when, fault }) in self.rules.iter().enumerate() {
             let shares = [
                 if let When::Share(share) = when { Some(share) } else { None },
@@ -181,6 +203,8 @@ impl EventsToFail {
 /// A script at work.
 pub(super) struct Faults {
     script: FaultScript,
+    since: UnixMillis,
+    limiters: BTreeMap<AdAccountId, Limiter>,
     seed: u64,
     random: StdRng,
 }
@@ -203,12 +227,24 @@ pub(super) enum End {
 }
 
 impl Faults {
-    pub(super) fn new(script: FaultScript, seed: u64) -> Self {
-        Self { script, seed, random: StdRng::seed_from_u64(seed) }
+    pub(super) fn new(script: FaultScript, now: UnixMillis, seed: u64) -> Self {
+        Self { script, since: now, limiters: BTreeMap::new(), seed, random: StdRng::seed_from_u64(seed) }
     }
 
-    pub(super) fn replace(&mut self, script: FaultScript) {
-        self.script = script;
+    pub(super) fn replace(&mut self, script: FaultScript, now: UnixMillis) {
+        if self.script.limits != script.limits {
+            self.limiters.clear();
+        }
+        (self.script, self.since) = (script, now);
+    }
+
+    /// Counts a call against its account's limit, if it has one.
+    pub(super) fn count(&mut self, account: &AdAccountId, now: UnixMillis) -> Option<(Limit, Standing)> {
+        let own = |limit: &&Limit| limit.account.as_deref() == Some(account.as_str());
+        let limits = &self.script.limits;
+        let limit = limits.iter().find(own).or_else(|| limits.iter().find(|limit| limit.account.is_none()))?;
+        let limiter = self.limiters.entry(account.clone()).or_insert_with(|| Limiter::new(limit));
+        Some((limit.clone(), limiter.call(now.0.unsigned_abs())))
     }
 
     pub(super) const fn script(&self) -> &FaultScript {
@@ -216,7 +252,8 @@ impl Faults {
     }
 
     /// What the next request meets.
-    pub(super) fn strike(&mut self) -> Trouble {
+    pub(super) fn strike(&mut self, now: UnixMillis) -> Trouble {
+        let age = now.since(self.since);
         let mut trouble = Trouble { failures: self.script.failures, seed: self.seed, ..Trouble::default() };
         for FaultRule { when, fault } in &mut self.script.rules {
             let strikes = match when {
@@ -227,9 +264,13 @@ impl Faults {
                     true
                 }
                 When::Share(share) => self.random.random::<f64>() < *share,
+                When::During { from_ms, for_ms } => {
+                    let end = from_ms.saturating_add(*for_ms);
+                    (Duration::from_millis(*from_ms)..Duration::from_millis(end)).contains(&age)
+                }
             };
             if strikes {
-                trouble.add(fault);
+                trouble.add(fault, &mut self.random);
             }
         }
         trouble
@@ -237,7 +278,7 @@ impl Faults {
 }
 
 impl Trouble {
-    fn add(&mut self, fault: &Fault) {
+    fn add(&mut self, fault: &Fault, random: &mut StdRng) {
         match fault {
             Fault::Answer { status, headers, body, at } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -247,8 +288,13 @@ impl Trouble {
             Fault::Lose { at } => {
                 self.end.get_or_insert((*at, End::Lost));
             }
-            Fault::Delay { ms, at: Stage::BeforeTaking } => self.delay_before += Duration::from_millis(*ms),
-            Fault::Delay { ms, at: Stage::AfterTaking } => self.delay_after += Duration::from_millis(*ms),
+            Fault::Delay { ms, spread_ms, at } => {
+                let delay = Duration::from_millis(ms.saturating_add(random.random_range(0..=*spread_ms)));
+                match at {
+                    Stage::BeforeTaking => self.delay_before += delay,
+                    Stage::AfterTaking => self.delay_after += delay,
+                }
+            }
             Fault::FailEvents(events) => self.failing.push(events.clone()),
         }
     }

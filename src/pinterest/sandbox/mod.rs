@@ -10,7 +10,7 @@
 //! | `GET /sandbox/events?after=0&limit=1000` | what arrived, oldest first |
 //! | `GET /sandbox/stats` | totals, requests by status, events posted or taken more than once |
 //! | `GET /sandbox/key?account=…&event_name=…&event_id=…` | how often that event was posted and taken |
-//! | `GET`, `POST /sandbox/faults` | the script of faults; a new one replaces it |
+//! | `GET`, `POST /sandbox/faults` | the script of faults and limits; a new one replaces it |
 //! | `POST /sandbox/reset` | forgets everything and goes back to the first script |
 //!
 //! Where Pinterest's documents disagree or are silent, this is how it behaves here: an event name outside the
@@ -23,6 +23,7 @@ mod connection;
 mod control;
 mod faults;
 mod judge;
+pub mod limiter;
 
 use std::future::Future;
 use std::io;
@@ -39,6 +40,7 @@ use crate::domain::{AdAccountId, Secret, UnixMillis};
 pub use arrivals::{Arrival, Fate, KeyCount, RepeatedKey, Stats};
 pub use faults::{EventsToFail, FailureForm, Fault, FaultRule, FaultScript, ScriptFault, Stage, When};
 pub use judge::UnknownNames;
+pub use limiter::{Counting, Limit};
 
 use arrivals::Arrivals;
 use connection::{CuttableListener, Line};
@@ -181,7 +183,8 @@ impl Sandbox {
     /// If the script makes no sense; the present one then stays.
     pub fn faults(&self, script: FaultScript) -> Result<(), ScriptFault> {
         script.check()?;
-        self.state().faults.replace(script);
+        let now = (self.settings().clock)();
+        self.state().faults.replace(script, now);
         Ok(())
     }
 
@@ -219,7 +222,7 @@ impl State {
     fn new(settings: &SandboxSettings) -> Self {
         Self {
             arrivals: Arrivals::new(settings.keep_arrivals),
-            faults: Faults::new(settings.faults.clone(), settings.seed),
+            faults: Faults::new(settings.faults.clone(), (settings.clock)(), settings.seed),
         }
     }
 }
@@ -227,3 +230,7 @@ impl State {
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "limit_tests.rs"]
+mod limit_tests;

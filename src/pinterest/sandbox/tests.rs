@@ -214,7 +214,7 @@ async fn a_script_comes_over_http_counts_down_and_goes_with_a_reset() {
 
     for (script, fault) in [
         ("{", "EOF while parsing an object at line 1 column 1\n"),
-        (r#"{"rule": []}"#, "unknown field `rule`, expected `rules` or `failures` at line 1 column 7\n"),
+        (r#"{"rule": []}"#, "unknown field `rule`, expected one of `rules`, `limits`, `failures` at line 1 column 7\n"),
         (
             r#"{"rules": [{"when": {"share": 1.5}, "fault": {"lose": {}}}]}"#,
             "rule 0: expected a share from 0 to 1, found 1.5\n",

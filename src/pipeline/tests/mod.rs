@@ -1,17 +1,20 @@
 //! Stories of the core, step by step. What crashes, moves and lies is in `tests/simulation`.
 
 mod leaving;
+mod pacing;
 mod posting;
 mod restoring;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::test_events::{event, record};
 use super::{Batch, Effect, Input, LaneSettings, Pipeline, Replay, Rules, Settings};
 use crate::domain::{
-    Answer, Answered, Attempt, BootTime, ChangelogEntry, ChangelogOffset, DuplicateOf, Epoch, EventKey, Fate, FeedId,
-    ForeignText, InDoubtPolicy, KeyState, Mapped, NextOffset, NotTaken, Now, Offset, Outcome, PartitionId, Reason,
-    Redelivery, Settlement, Transaction, UnixMillis, Verdict, WholeRefusal, Written,
+    Answer, Answered, Attempt, BootTime, CallLimit, ChangelogEntry, ChangelogOffset, ConversionEvent, DuplicateOf,
+    Epoch, EventKey, Fate, FeedId, ForeignText, InDoubtPolicy, KeyState, LaneId, Mapped, NextOffset, NotTaken, Now,
+    Offset, Outcome, PartitionId, Reason, Redelivery, Settlement, Transaction, UnixMillis, Verdict, WholeRefusal,
+    Written,
 };
 
 use InDoubtPolicy::{Hold, Resend};
@@ -25,7 +28,8 @@ struct Desk {
     effects: Vec<Effect>,
     changelog: i64,
     rows: Vec<Settlement>,
-    committed: Option<NextOffset>,
+    /// The last one that was committed.
+    offset: Option<NextOffset>,
 }
 
 fn settings() -> Settings {
@@ -39,10 +43,14 @@ fn settings() -> Settings {
         late_slack: Duration::from_mins(1),
         tick_min: Duration::from_millis(20),
         tick_max: Duration::from_millis(100),
+        processes: NonZeroU32::MIN,
+        shared_limits: Vec::new(),
         lanes: vec![LaneSettings {
             batch_events: 10,
             batch_bytes: 1 << 20,
             concurrency: 1,
+            calls: CallLimit::per_minute(NonZeroU32::MAX),
+            shares: None,
             linger: Duration::from_millis(1),
             backoff_min: Duration::from_secs(1),
             backoff_max: Duration::from_secs(30),
@@ -59,12 +67,20 @@ impl Desk {
 
     /// The same, where the input partition begins at `lost_until` only.
     fn restored_without(lost_until: Option<NextOffset>, entries: &[ChangelogEntry]) -> Self {
-        let core = Pipeline::new(settings(), 1);
+        Self::open(settings(), lost_until, entries)
+    }
+
+    fn with(settings: Settings) -> Self {
+        Self::open(settings, None, &[])
+    }
+
+    fn open(settings: Settings, lost_until: Option<NextOffset>, entries: &[ChangelogEntry]) -> Self {
+        let mut replay = Replay::new(&settings, NextOffset(0), ChangelogOffset(0));
+        let core = Pipeline::new(settings, 1);
         let now = Now { boot: BootTime(1_000_000), wall: UnixMillis(1_000_000) };
-        let mut desk = Self { core, now, effects: Vec::new(), changelog: 100, rows: Vec::new(), committed: None };
+        let mut desk = Self { core, now, effects: Vec::new(), changelog: 100, rows: Vec::new(), offset: None };
         desk.step(Input::Assigned(P0));
         let Some(Effect::Restore { partition, epoch }) = desk.effects.pop() else { panic!("no restore") };
-        let mut replay = Replay::new(&settings(), NextOffset(0), ChangelogOffset(0));
         if let Some(until) = lost_until {
             replay.lost(until);
         }
@@ -88,7 +104,16 @@ impl Desk {
     }
 
     fn read(&mut self, offset: i64, key: u8, policy: InDoubtPolicy) {
-        let mut event = event(key, policy);
+        self.read_event(offset, event(key, policy));
+    }
+
+    /// An event of a lane, with a key of its own.
+    fn read_in(&mut self, offset: i64, lane: u16) {
+        let event = event(u8::try_from(offset).expect("small"), Resend);
+        self.read_event(offset, ConversionEvent { lane: LaneId(lane), ..event });
+    }
+
+    fn read_event(&mut self, offset: i64, mut event: ConversionEvent) {
         event.event_time = crate::domain::UnixSeconds(self.now.wall.0 / 1000);
         self.step(Input::Record { partition: P0, epoch: Epoch(1), record: Box::new(record(offset, event)) });
     }
@@ -105,10 +130,15 @@ impl Desk {
     /// Commits the next transaction; gives back its entries.
     fn commit(&mut self) -> Vec<ChangelogEntry> {
         let transaction = self.transaction();
+        self.committed(transaction)
+    }
+
+    /// A transaction has committed; gives back its entries.
+    fn committed(&mut self, transaction: Transaction) -> Vec<ChangelogEntry> {
         let id = transaction.id;
         let mut entries = Vec::new();
         for part in transaction.parts {
-            self.committed = Some(part.next_offset);
+            self.offset = Some(part.next_offset);
             self.rows.extend(part.rows);
             entries.extend(part.entries);
         }
@@ -134,7 +164,7 @@ impl Desk {
 
     fn answer(&mut self, batch: &Batch, answer: Answer) {
         let attempt = Attempt { at: self.now.wall, status: None, code: None, message: None };
-        self.step(Input::Posted { batch: batch.id, answered: Answered { answer, attempt } });
+        self.step(Input::Posted { batch: batch.id, answered: Answered { answer, attempt, limit: None } });
     }
 
     fn process_all(&mut self, batch: &Batch) {

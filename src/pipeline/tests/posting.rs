@@ -46,7 +46,7 @@ fn duplicates_in_flight_wait_and_duplicates_after_delivery_do_not() {
     );
     let of = Some(DuplicateOf { offset: Offset(0), state: KeyState::Delivered });
     assert!(desk.rows[1..].iter().all(|row| row.outcome.duplicate_of == of));
-    assert_eq!(desk.committed, Some(NextOffset(3)));
+    assert_eq!(desk.offset, Some(NextOffset(3)));
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn a_restored_intent_whose_record_is_gone_ends_in_doubt_when_the_reader_passes_i
         desk.outcomes(),
         [(3, Reason::RecordGone, Redelivery::Impossible), (5, Reason::RecordGone, Redelivery::Impossible),]
     );
-    assert_eq!(desk.committed, Some(NextOffset(4)), "record 4 is still open");
+    assert_eq!(desk.offset, Some(NextOffset(4)), "record 4 is still open");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_restored_outcome_is_not_written_twice() {
     desk.read(1, 9, Hold);
     desk.commit();
     assert_eq!(desk.outcomes(), [(0, Reason::DuplicateOfDelivered, Redelivery::Impossible)]);
-    assert_eq!(desk.committed, Some(NextOffset(2)));
+    assert_eq!(desk.offset, Some(NextOffset(2)));
 }
 
 #[test]
@@ -115,5 +115,5 @@ fn deleted_records_leave_one_row_for_each_run_of_which_nothing_is_known() {
             (5, Some(8), Reason::DeletedBeforeRead),
         ]
     );
-    assert_eq!(desk.committed, Some(NextOffset(8)));
+    assert_eq!(desk.offset, Some(NextOffset(8)));
 }
