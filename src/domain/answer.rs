@@ -26,8 +26,8 @@ pub enum Answer {
     WholeRefused { why: WholeRefusal, message: ForeignText },
     /// Nothing was taken, for a reason outside the events (R4): the batch may go again as it is.
     NotTaken { cause: NotTaken, retry_after: Option<Duration> },
-    /// It cannot be known what was taken.
-    Ambiguous,
+    /// It cannot be known what was taken. `retry_after`: how long Pinterest asks to be left alone.
+    Ambiguous { retry_after: Option<Duration> },
 }
 
 /// Pinterest's answer for one event.

@@ -111,6 +111,10 @@ reasons! {
         "no verdict came, and the event is older than an hour: Pinterest counts it as offline and cannot deduplicate it",
         "look for its event id in Pinterest's reports";
 
+    NoVerdict, "no_verdict", InDoubt,
+        "Pinterest gave no verdict on the event alone, again and again, while it gave verdicts on others",
+        "read `attempts`; mend the data or the mapping; look for its event id in Pinterest's reports";
+
     DeletedBeforeRead, "deleted_before_read", Lost,
         "Kafka deleted the records from this offset up to `source_offset_end` before they were read",
         "lengthen the topic's retention; restore the range from another source";

@@ -58,22 +58,20 @@ pub fn read(status: u16, headers: Headers<'_>, body: &[u8], events_sent: usize, 
         message: Some(body.message(status)),
     };
     match status {
-        200..=299 => success(&body, events_sent),
+        200..=299 => success(&body, retry_after, events_sent),
         300..=399 | 404 | 405 | 415 => not_taken(NotTaken::WrongAddress, retry_after),
-        400 => refusal(&body, status, Some(WholeRefusal::Invalid), events_sent),
-        413 => refusal(&body, status, Some(WholeRefusal::TooLarge), events_sent),
-        422 => refusal(&body, status, None, events_sent),
+        400 | 413 | 422 => refusal(&body, status, retry_after, events_sent),
         401 => not_taken(NotTaken::Unauthorized, retry_after),
         403 => not_taken(NotTaken::Forbidden, retry_after),
         429 => {
             let reset = headers.rate_limit_reset.and_then(|text| rate_limit_reset(text, now));
             not_taken(NotTaken::Throttled, retry_after.or(reset))
         }
-        _ => ambiguous(&body, body.message(status)),
+        _ => ambiguous(&body, retry_after, body.message(status)),
     }
 }
 
-fn success(body: &Body, events_sent: usize) -> Reading {
+fn success(body: &Body, retry_after: Option<Duration>, events_sent: usize) -> Reading {
     let account = body.root().and_then(|root| {
         let list = root.get("events")?.as_array()?.iter().collect::<Vec<_>>();
         Some((verdicts(&list), count(root, RECEIVED)?, count(root, PROCESSED)?, list.len()))
@@ -92,11 +90,16 @@ fn success(body: &Body, events_sent: usize) -> Reading {
             n_processed(&verdicts)
         ),
     };
-    ambiguous(body, ForeignText::new(&wrong))
+    ambiguous(body, retry_after, ForeignText::new(&wrong))
 }
 
-/// `whole` is what the status means where the body gives no account of single events.
-fn refusal(body: &Body, status: u16, whole: Option<WholeRefusal>, events_sent: usize) -> Reading {
+fn refusal(body: &Body, status: u16, retry_after: Option<Duration>, events_sent: usize) -> Reading {
+    // What the status means where the body gives no account of single events.
+    let whole = match status {
+        400 => Some(WholeRefusal::Invalid),
+        413 => Some(WholeRefusal::TooLarge),
+        _ => None,
+    };
     let message = body.message(status);
     let mut found = Found::default();
     if let Some(root) = &body.json {
@@ -123,12 +126,12 @@ fn refusal(body: &Body, status: u16, whole: Option<WholeRefusal>, events_sent: u
         None if !some_listed && !found.processed.is_empty() && counts_agree(0) => {
             reading(Answer::Verdicts(vec![Verdict::Failed { message: message.clone() }; events_sent]))
         }
-        _ => reading(Answer::Ambiguous),
+        _ => reading(Answer::Ambiguous { retry_after }),
     }
 }
 
-fn ambiguous(body: &Body, message: ForeignText) -> Reading {
-    Reading { answer: Answer::Ambiguous, code: body.code(), message: Some(message) }
+fn ambiguous(body: &Body, retry_after: Option<Duration>, message: ForeignText) -> Reading {
+    Reading { answer: Answer::Ambiguous { retry_after }, code: body.code(), message: Some(message) }
 }
 
 const STATUS_PROCESSED: &str = "processed";

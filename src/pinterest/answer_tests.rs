@@ -15,7 +15,8 @@ fn line(reading: &Reading) -> String {
             Some(wait) => format!("{cause:?} for {wait:?}"),
             None => format!("{cause:?}"),
         },
-        Answer::Ambiguous => "ambiguous".into(),
+        Answer::Ambiguous { retry_after: None } => "ambiguous".into(),
+        Answer::Ambiguous { retry_after: Some(wait) } => format!("ambiguous for {wait:?}"),
     };
     match (reading.code, &reading.message) {
         (None, None) => answer,
@@ -218,7 +219,12 @@ fn a_wait_comes_from_retry_after_else_from_the_rate_limit_and_is_capped() {
         (429, Some("soon"), Some("12"), "Throttled for 12s"),
         (401, Some("7"), None, "Unauthorized for 7s"),
         (401, None, Some("12"), "Unauthorized"),
-        (503, Some("7"), Some("12"), "ambiguous"),
+        (503, Some("7"), Some("12"), "ambiguous for 7s"),
+        (503, Some("Thu, 24 Sep 2026 12:00:09 GMT"), None, "ambiguous for 9s"),
+        (503, None, Some("12"), "ambiguous"),
+        (422, Some("7"), None, "ambiguous for 7s"),
+        (200, Some("7"), None, "ambiguous for 7s"),
+        (400, Some("7"), None, "Invalid (status 400 without a message)"),
     ] {
         let headers = Headers { retry_after, rate_limit_reset };
         let shown = line(&read(status, headers, b"", 1, NOW));
@@ -270,7 +276,7 @@ fn check_laws(reading: &Reading, status: u16, events_sent: usize) -> Result<(), 
             prop_assert!(matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 415 | 429));
             prop_assert!(retry_after.unwrap_or_default() <= MAX_RETRY_AFTER);
         }
-        Answer::Ambiguous => {}
+        Answer::Ambiguous { retry_after } => prop_assert!(retry_after.unwrap_or_default() <= MAX_RETRY_AFTER),
     }
     Ok(())
 }

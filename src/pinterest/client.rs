@@ -116,7 +116,7 @@ impl Client {
         let limit = header(response.headers(), "x-ratelimit-limit").and_then(rate_limit::read);
         let complete = body.as_deref().unwrap_or_default();
         let mut reading = answer::read(status, headers(response.headers()), complete, events_sent, at);
-        if let (Err(why), Answer::Ambiguous) = (&body, &reading.answer) {
+        if let (Err(why), Answer::Ambiguous { .. }) = (&body, &reading.answer) {
             reading.message = Some(ForeignText::new(why));
         }
         let Reading { answer, code, message } = reading;
@@ -127,7 +127,7 @@ impl Client {
         let (answer, what) = if fault.is_connect() {
             (Answer::NotTaken { cause: NotTaken::Unreachable, retry_after: None }, "no connection")
         } else {
-            (Answer::Ambiguous, "no answer")
+            (Answer::Ambiguous { retry_after: None }, "no answer")
         };
         let message = ForeignText::new(&format!("{what}: {}", innermost(fault)));
         let attempt = Attempt { at: (self.clock)(), status: None, code: None, message: Some(message) };

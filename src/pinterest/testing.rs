@@ -73,7 +73,7 @@ pub(super) fn line(answered: &Answered) -> String {
         }
         Answer::WholeRefused { why, .. } => format!("{why:?}"),
         Answer::NotTaken { cause, .. } => format!("{cause:?}"),
-        Answer::Ambiguous => "ambiguous".into(),
+        Answer::Ambiguous { .. } => "ambiguous".into(),
     };
     let status = answered.attempt.status.map_or_else(|| "-".into(), |status| status.to_string());
     format!("{answer} | {status} | {}", answered.attempt.message.as_ref().map_or("-", ForeignText::as_str))

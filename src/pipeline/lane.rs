@@ -22,6 +22,8 @@ pub(crate) struct Lane {
     pub(crate) pace: Pace,
     /// When the trouble began: the first wait since something came through.
     troubled: Option<BootTime>,
+    /// Answers so far by which Pinterest decided about events.
+    pub(crate) verdicts: u64,
 }
 
 /// Events in order, with their bytes counted.
@@ -40,7 +42,14 @@ pub(crate) struct Element {
     pub(crate) bytes: usize,
     /// When it joined the queue.
     pub(crate) since: BootTime,
+    /// Most events in its next batch: fewer each time that a batch with it got no verdict or was refused as a whole,
+    /// so that whatever spoils batches is alone in the end (R13). [`ANY_COMPANY`] for those that nothing speaks against,
+    /// which are never in one batch with others.
+    pub(crate) company: usize,
 }
+
+/// No batch with the event has been spoiled so far.
+pub(crate) const ANY_COMPANY: usize = usize::MAX;
 
 /// A batch between its forming and its answer.
 #[derive(Debug)]
@@ -90,7 +99,15 @@ pub enum Trouble {
 impl Lane {
     pub(crate) fn new(settings: LaneSettings, processes: NonZeroU32) -> Self {
         let pace = Pace::new(settings.calls, processes);
-        Self { settings, queue: Queue::new(), batches: VecDeque::new(), mode: Mode::Open, pace, troubled: None }
+        Self {
+            settings,
+            queue: Queue::new(),
+            batches: VecDeque::new(),
+            mode: Mode::Open,
+            pace,
+            verdicts: 0,
+            troubled: None,
+        }
     }
 
     /// Batches posted and not answered.
@@ -143,9 +160,12 @@ impl Lane {
             Mode::Probing { .. } => 1,
         };
         let (mut count, mut bytes) = (0, 0);
-        for element in self.queue.elements.iter().take(most) {
+        let (mut company, suspect) = (most, self.queue.front().map(Element::is_suspect));
+        for element in &self.queue.elements {
             bytes += element.bytes;
-            if self.settings.batch_bytes < bytes && 0 < count {
+            company = company.min(element.company);
+            let fits = bytes <= self.settings.batch_bytes && Some(element.is_suspect()) == suspect && count < company;
+            if !fits && 0 < count {
                 break;
             }
             count += 1;
@@ -174,6 +194,7 @@ impl Lane {
     pub(crate) const fn open(&mut self) {
         self.mode = Mode::Open;
         self.troubled = None;
+        self.verdicts += 1;
     }
 
     /// Pinterest asked to wait. `random` is uniform in [0, 1).
@@ -213,6 +234,12 @@ impl Lane {
     }
 }
 
+impl Element {
+    const fn is_suspect(&self) -> bool {
+        self.company < ANY_COMPANY
+    }
+}
+
 impl Queue {
     const fn new() -> Self {
         Self { elements: VecDeque::new(), bytes: 0 }
@@ -241,6 +268,14 @@ impl Queue {
             self.bytes += element.bytes;
             self.elements.push_front(element);
         }
+    }
+
+    /// Puts an event back that got no verdict alone: behind all that are to go alone and behind one more, so that the
+    /// next probes are others (R13).
+    pub(crate) fn set_aside(&mut self, element: Element) {
+        let alone = self.elements.iter().take_while(|other| other.company == 1).count();
+        self.bytes += element.bytes;
+        self.elements.insert(self.elements.len().min(alone + 1), element);
     }
 
     /// Takes out the events of a partition.
@@ -280,7 +315,7 @@ mod tests {
 
     fn element(offset: i64, bytes: usize) -> Element {
         let partition = PartitionId { feed: FeedId(0), number: 0 };
-        Element { partition, epoch: Epoch(1), offset: Offset(offset), bytes, since: BootTime(0) }
+        Element { partition, epoch: Epoch(1), offset: Offset(offset), bytes, since: BootTime(0), company: ANY_COMPANY }
     }
 
     fn offsets(elements: &[Element]) -> Vec<i64> {

@@ -48,7 +48,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{BootTime, Epoch, NextOffset, Now, PartitionId, Record};
 
-use lane::{Element, Lane};
+use lane::{ANY_COMPANY, Element, Lane};
 use pace::Pace;
 use partition::{Partition, Phase, Queued};
 use tick::{Tick, Ticked};
@@ -204,7 +204,8 @@ impl Pipeline {
                 continue;
             }
             let bytes = partition.ledger.pending(offset).map_or(0, |pending| pending.event.body.len() + 1);
-            let element = Element { partition: id, epoch: partition.epoch, offset, bytes, since: now.boot };
+            let element =
+                Element { partition: id, epoch: partition.epoch, offset, bytes, since: now.boot, company: ANY_COMPANY };
             if let Some(lane) = self.lanes.get_mut(usize::from(lane.0)) {
                 lane.queue.push(element);
             }

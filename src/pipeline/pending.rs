@@ -13,6 +13,7 @@ pub(crate) struct Pending {
     pub(crate) policy: InDoubtPolicy,
     pub(crate) stage: Stage,
     pub(crate) doubt: Doubt,
+    pub(crate) silence: Silence,
     /// Whether its row must say that Pinterest may have taken the event more than once.
     pub(crate) redelivery: Redelivery,
     pub(crate) intent: Intent,
@@ -49,6 +50,29 @@ pub(crate) enum Doubt {
     MayBeTaken,
 }
 
+/// How often Pinterest gave no verdict on the event alone, while it gave verdicts on others (R13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Silence {
+    pub(crate) times: u32,
+    /// The lane's verdicts when it was counted last.
+    verdicts: u64,
+}
+
+/// An event that got no verdict so often is given up. Where one answer in ten is lost by chance, one event in 100,000
+/// of those that go alone is given up wrongly.
+pub(crate) const MAX_SILENCES: u32 = 5;
+
+impl Silence {
+    /// It was posted alone, and no verdict came. Without a verdict on any other event since the last time this says
+    /// nothing about the event, only about Pinterest.
+    pub(crate) const fn alone(&mut self, verdicts: u64) {
+        if self.times == 0 || self.verdicts < verdicts {
+            self.times += 1;
+            self.verdicts = verdicts;
+        }
+    }
+}
+
 /// What the changelog holds for the event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Intent {
@@ -65,6 +89,7 @@ impl Pending {
             event,
             stage,
             doubt: Doubt::None,
+            silence: Silence::default(),
             redelivery: Redelivery::Impossible,
             intent: Intent::default(),
             taken_until: None,

@@ -9,7 +9,7 @@ use crate::domain::{
 
 use super::lane::{BatchStage, BatchState, Element, Lane, Mode, Trouble};
 use super::partition::{Partition, Phase, Queued, REPEATABLE_FOR, effective_policy};
-use super::pending::{Doubt, Pending, Stage};
+use super::pending::{Doubt, MAX_SILENCES, Pending, Stage};
 use super::rules::Rule;
 use super::{Batch, Effect, Pipeline};
 
@@ -174,14 +174,16 @@ impl Pipeline {
             }
         }
         let answer = match answered.answer {
-            Answer::Verdicts(verdicts) if verdicts.len() != batch.elements.len() => Answer::Ambiguous,
-            Answer::Ambiguous if !self.settings.rules.holds(Rule::NoVerdictIsDoubt) => {
+            Answer::Verdicts(verdicts) if verdicts.len() != batch.elements.len() => {
+                Answer::Ambiguous { retry_after: None }
+            }
+            Answer::Ambiguous { .. } if !self.settings.rules.holds(Rule::NoVerdictIsDoubt) => {
                 Answer::NotTaken { cause: NotTaken::Unreachable, retry_after: None }
             }
             answer @ (Answer::Verdicts(_)
             | Answer::WholeRefused { .. }
             | Answer::NotTaken { .. }
-            | Answer::Ambiguous) => answer,
+            | Answer::Ambiguous { .. }) => answer,
         };
         match answer {
             Answer::Verdicts(verdicts) => {
@@ -220,15 +222,15 @@ impl Pipeline {
                     self.dissolve(index);
                 }
             }
-            Answer::Ambiguous => {
+            Answer::Ambiguous { retry_after } => {
                 self.doubt(now, index, batch.elements);
                 let random = self.random.unit();
                 let Some(lane) = self.lanes.get_mut(index) else { return };
                 if self.settings.rules.holds(Rule::ProbeAlone) {
-                    lane.probe(now.boot, Trouble::Ambiguous, None, random);
+                    lane.probe(now.boot, Trouble::Ambiguous, retry_after, random);
                     self.dissolve(index);
                 } else {
-                    lane.pause(now.boot, None, random);
+                    lane.pause(now.boot, retry_after, random);
                 }
             }
         }
@@ -278,24 +280,46 @@ impl Pipeline {
     fn doubt(&mut self, now: Now, index: usize, elements: Vec<Element>) {
         let taken_until = now.wall.after(self.settings.late_slack);
         let holds = self.settings.rules.holds(Rule::HoldNotRepeated);
+        let (company, alone) = (elements.len().div_ceil(2), elements.len() == 1);
+        let verdicts = self.lanes.get(index).map_or(0, |lane| lane.verdicts);
+        let aside = self.settings.rules.holds(Rule::SilentSetAside);
         let mut again = Vec::new();
         for element in elements {
             let Some(pending) = pending_of(&mut self.partitions, &element) else { continue };
+            if alone && aside {
+                pending.silence.alone(verdicts);
+            }
             pending.doubt = Doubt::MayBeTaken;
             pending.taken_until = pending.taken_until.max(Some(taken_until));
             match pending.policy {
                 InDoubtPolicy::Hold if holds => self.settle(now, &element, Outcome::new(Reason::AnswerLost)),
-                InDoubtPolicy::Hold | InDoubtPolicy::Resend => again.push(element),
+                InDoubtPolicy::Hold | InDoubtPolicy::Resend if pending.silence.times == MAX_SILENCES => {
+                    self.settle(now, &element, Outcome::new(Reason::NoVerdict));
+                }
+                InDoubtPolicy::Hold | InDoubtPolicy::Resend => again.push(Element { company, ..element }),
             }
         }
-        self.put_back(index, again);
+        if alone && aside {
+            let staying = self.back_in_queue(again);
+            if let Some(lane) = self.lanes.get_mut(index) {
+                for element in staying {
+                    lane.queue.set_aside(element);
+                }
+            }
+        } else {
+            self.put_back(index, again);
+        }
     }
 
     /// A whole body was refused: its halves go on their own, until the culprits are alone.
     fn halve(&mut self, now: Now, index: usize, mut first: Vec<Element>) {
         let second = first.split_off(first.len() / 2);
         for half in [second, first] {
-            let elements = self.staying(half);
+            let mut elements = self.staying(half);
+            let company = elements.len();
+            for element in &mut elements {
+                element.company = company;
+            }
             if elements.is_empty() {
                 continue;
             }
@@ -317,15 +341,21 @@ impl Pipeline {
 
     /// Events go back to the front of the lane's queue.
     fn put_back(&mut self, index: usize, elements: Vec<Element>) {
+        let staying = self.back_in_queue(elements);
+        if let Some(lane) = self.lanes.get_mut(index) {
+            lane.queue.put_back(staying);
+        }
+    }
+
+    /// Those that can join the queue again.
+    fn back_in_queue(&mut self, elements: Vec<Element>) -> Vec<Element> {
         let staying = self.staying(elements);
         for element in &staying {
             if let Some(pending) = pending_of(&mut self.partitions, element) {
                 pending.stage = Stage::Queued;
             }
         }
-        if let Some(lane) = self.lanes.get_mut(index) {
-            lane.queue.put_back(staying);
-        }
+        staying
     }
 
     /// Those whose partition lives and does not leave; the others are taken back.

@@ -69,6 +69,8 @@ pub enum Rule {
     ProbeAlone,
     /// R12. A call goes when the budget of calls has come to it.
     CallsSpaced,
+    /// R13. An event that gets no verdict alone goes behind another, and is given up while others get theirs.
+    SilentSetAside,
 }
 
 impl Rule {
@@ -105,6 +107,7 @@ impl Rule {
         Self::OldNotRepeated,
         Self::ProbeAlone,
         Self::CallsSpaced,
+        Self::SilentSetAside,
     ];
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn event(key: u8, policy: InDoubtPolicy) -> ConversionEvent {
         lane: LaneId(0),
         policy,
         event_time: UnixSeconds(0),
-        body: Bytes::from_static(b"{}"),
+        body: Bytes::copy_from_slice(&[key]),
         facts: Box::new(EventFacts::default()),
     }
 }

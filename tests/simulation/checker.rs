@@ -155,7 +155,7 @@ impl Checker {
         if let Some(first) = known.row.replace(row.clone()) {
             return self.blame(now, Law::G1, format!("{name} has a second row: {row:?} after {first:?}"));
         }
-        if row.kind == OutcomeKind::Delivered && (!taken || nature == Nature::Poisonous) {
+        if row.kind == OutcomeKind::Delivered && (!taken || matches!(nature, Nature::Poisonous | Nature::Silent)) {
             self.blame(now, Law::G3, format!("{name} is said to be delivered, and Pinterest never took it"));
         }
         if row.kind == OutcomeKind::InDoubt {
@@ -214,18 +214,32 @@ impl Checker {
         self.attempts.iter().filter(move |attempt| attempt.partition == partition && attempt.offset == offset)
     }
 
+    /// Whether an event that never gets a verdict may wait: nobody can tell it from an outage while nothing else of
+    /// its lane is posted, and it holds up its own partition at most.
+    fn may_wait(&self, partition: usize) -> bool {
+        self.records[partition].iter().any(|(offset, known)| {
+            known.nature == Nature::Silent
+                && known.row.is_none()
+                && self
+                    .of(partition, *offset)
+                    .any(|attempt| attempt.is_possible() && attempt.policy == InDoubtPolicy::Resend)
+        })
+    }
+
     /// The first record that still has to get its row.
     pub(crate) fn missing(&self, now: Time) -> Option<(usize, i64)> {
-        self.records.iter().enumerate().find_map(|(partition, records)| {
-            records
-                .iter()
-                .find(|(offset, known)| {
-                    known.row.is_none()
-                        && (known.vanishes.is_none_or(|gone| now < gone)
-                            || self.of(partition, **offset).any(Attempt::is_possible))
-                })
-                .map(|(offset, _)| (partition, *offset))
-        })
+        (0..self.records.len()).find_map(|partition| self.missing_in(now, partition))
+    }
+
+    fn missing_in(&self, now: Time, partition: usize) -> Option<(usize, i64)> {
+        self.records[partition]
+            .iter()
+            .find(|(offset, known)| {
+                known.row.is_none()
+                    && (known.vanishes.is_none_or(|gone| now < gone)
+                        || self.of(partition, **offset).any(Attempt::is_possible))
+            })
+            .map(|(offset, _)| (partition, *offset))
     }
 
     /// How many records before `offset` have no row.
@@ -236,7 +250,8 @@ impl Checker {
 
     /// What can be said only when all has come to rest.
     pub(crate) fn finish(&mut self, now: Time) {
-        if let Some((partition, offset)) = self.missing(now) {
+        let due = |partition: usize| self.missing_in(now, partition).filter(|_| !self.may_wait(partition));
+        if let Some((partition, offset)) = (0..self.records.len()).find_map(due) {
             self.blame(now, Law::G7, format!("{partition}/{offset} has no row long after the last fault"));
             return;
         }
@@ -261,7 +276,10 @@ impl Checker {
     fn taken_is_told(&mut self, now: Time, attempt: &Attempt) {
         let Attempt { partition, offset, .. } = *attempt;
         let kind = self.records[partition].get(&offset).and_then(|known| known.row.as_ref()).map(|row| row.kind);
-        let told = matches!(kind, Some(OutcomeKind::Delivered | OutcomeKind::InDoubt));
+        let told = match kind {
+            Some(kind) => matches!(kind, OutcomeKind::Delivered | OutcomeKind::InDoubt),
+            None => self.may_wait(partition),
+        };
         if attempt.taken.is_some() && !told {
             let what =
                 format!("Pinterest took {partition}/{offset} (posted at {}), its row says {kind:?}", attempt.start);
@@ -292,7 +310,9 @@ impl Checker {
         let marked = self.records[later.partition]
             .get(&later.offset)
             .and_then(|known| known.row.as_ref())
-            .is_some_and(|row| row.redelivery == Redelivery::Possible || row.kind == OutcomeKind::InDoubt);
+            .map_or(self.may_wait(later.partition), |row| {
+                row.redelivery == Redelivery::Possible || row.kind == OutcomeKind::InDoubt
+            });
         if !marked {
             self.blame(now, Law::G3, format!("{what}, and the row of the later one is not marked"));
         }

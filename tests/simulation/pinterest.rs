@@ -100,15 +100,16 @@ impl Pinterest {
             Fate::TooLarge => whole(WholeRefusal::TooLarge),
             Fate::Unavailable => {
                 let share = random.pick(&[0, 0, 500, 1000]);
-                for event in events.iter().filter(|event| event.nature == Nature::Good) {
-                    if random.chance(share) {
-                        self.take(event, &mut taken);
-                    }
-                }
-                Answer::Ambiguous
+                self.take_some(events, share, &mut taken, random);
+                silence(random)
             }
             Fate::Verdicts if events.iter().any(|event| event.nature == Nature::Poisonous) => {
                 whole(WholeRefusal::Invalid)
+            }
+            Fate::Verdicts if events.iter().any(|event| event.nature == Nature::Silent) => {
+                let share = random.pick(&[0, 500]);
+                self.take_some(events, share, &mut taken, random);
+                silence(random)
             }
             Fate::Verdicts => {
                 let mut verdicts = Vec::new();
@@ -127,10 +128,24 @@ impl Pinterest {
         (taken, answer)
     }
 
+    /// Takes a share of the events that can be taken.
+    fn take_some(&mut self, events: &[Posted], share: u64, taken: &mut Vec<usize>, random: &mut Random) {
+        for event in events.iter().filter(|event| matches!(event.nature, Nature::Good | Nature::Silent)) {
+            if random.chance(share) {
+                self.take(event, taken);
+            }
+        }
+    }
+
     fn take(&mut self, event: &Posted, taken: &mut Vec<usize>) {
         self.taken.insert((event.partition, event.offset));
         taken.push(event.attempt);
     }
+}
+
+/// No verdict; at times with the wish to be left alone.
+fn silence(random: &mut Random) -> Answer {
+    Answer::Ambiguous { retry_after: random.chance(200).then(|| Duration::from_millis(random.below(200))) }
 }
 
 fn whole(why: WholeRefusal) -> Answer {
@@ -144,7 +159,7 @@ pub(crate) fn answered(answer: Answer, at: UnixMillis) -> Answered {
         Answer::WholeRefused { why: WholeRefusal::Invalid, .. } => Some(400),
         Answer::WholeRefused { why: WholeRefusal::TooLarge, .. } => Some(413),
         Answer::NotTaken { .. } => Some(429),
-        Answer::Ambiguous => None,
+        Answer::Ambiguous { .. } => None,
     };
     Answered { answer, attempt: Attempt { at, status, code: None, message: None }, limit: None }
 }

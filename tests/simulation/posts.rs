@@ -108,7 +108,7 @@ impl World {
         }
         self.trace.say(self.now, || format!("pinterest: batch {} of life {life}: {answer:?}", batch.0));
         // The client of the variant repeats on its own what went wrong, as HTTP clients like to.
-        if self.is(Variant::ClientRepeats) && answer == Answer::Ambiguous {
+        if self.is(Variant::ClientRepeats) && matches!(answer, Answer::Ambiguous { .. }) {
             self.posts[number].fate = Fate::Verdicts;
             return self.after(5, Event::Pinterest { post: number });
         }

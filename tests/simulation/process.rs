@@ -248,7 +248,7 @@ impl World {
             Own::PostTimeout(batch) => {
                 if let Some(post) = self.processes[slot].posts.remove(&batch) {
                     self.processes[slot].doubting.insert(self.posts[post].lane);
-                    let answered = answered(Answer::Ambiguous, self.clocks(slot).wall);
+                    let answered = answered(Answer::Ambiguous { retry_after: None }, self.clocks(slot).wall);
                     self.step(slot, Input::Posted { batch, answered });
                 }
             }
@@ -256,13 +256,13 @@ impl World {
                 if let Some(post) = self.processes[slot].posts.remove(&batch) {
                     let lane = self.posts[post].lane;
                     match answered.answer {
-                        Answer::Ambiguous => self.processes[slot].doubting.insert(lane),
+                        Answer::Ambiguous { .. } => self.processes[slot].doubting.insert(lane),
                         Answer::Verdicts(_) | Answer::WholeRefused { .. } => {
                             self.processes[slot].doubting.remove(&lane)
                         }
                         Answer::NotTaken { .. } => false,
                     };
-                    if answered.answer != Answer::Ambiguous {
+                    if !matches!(answered.answer, Answer::Ambiguous { .. }) {
                         for event in &self.posts[post].events {
                             self.checker.attempts[event.attempt].unsure = false;
                         }

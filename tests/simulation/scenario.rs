@@ -77,6 +77,8 @@ pub(crate) enum Nature {
     Failing,
     /// The whole body that contains it is answered by 400.
     Poisonous,
+    /// A body that contains it gets no verdict, never.
+    Silent,
 }
 
 #[derive(Clone, Debug)]
@@ -204,6 +206,7 @@ fn record(
     let nature = match random.below(100) {
         0..8 => Nature::Failing,
         8..13 => Nature::Poisonous,
+        13..16 if !kind.is_calm() => Nature::Silent,
         _ => Nature::Good,
     };
     let vanishes = (kind == Kind::Compaction && random.chance(350)).then(|| random.below(3000));

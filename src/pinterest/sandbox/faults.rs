@@ -11,7 +11,7 @@
 //!   {"fault": {"fail_events": {"event_id_prefix": "bad-"}}}],
 //!  "limits": [{"calls": 5000, "per_ms": 60000, "counted": "sliding"},
 //!             {"calls": 60, "counted": {"bucket": 10}, "account": "549755885175"}],
-//!  "failures": "in_200"}
+//!  "failures": "in200"}
 //! ```
 //!
 //! It sees only requests with a valid token for a known account. Which requests a share picks follows from the seed

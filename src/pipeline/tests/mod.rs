@@ -1,9 +1,11 @@
 //! Stories of the core, step by step. What crashes, moves and lies is in `tests/simulation`.
 
+mod bisection;
 mod leaving;
 mod pacing;
 mod posting;
 mod restoring;
+mod silence;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -183,6 +185,11 @@ impl Desk {
 
 fn failed() -> Answer {
     Answer::Verdicts(vec![Verdict::Failed { message: ForeignText::new("no") }])
+}
+
+/// No answer, or one that says nothing.
+fn silence() -> Answer {
+    Answer::Ambiguous { retry_after: None }
 }
 
 fn not_taken(cause: NotTaken) -> Answer {
