@@ -105,8 +105,11 @@ fn record(n: i64) -> Input {
     let number = i32::try_from(n % i64::from(PARTITIONS)).expect("small");
     let offset = n / i64::from(PARTITIONS);
     let id = if offset % DUPLICATE_EVERY == 1 { n - i64::from(PARTITIONS) } else { n };
+    // As evenly spread as the digests that keys are.
+    let [first, second] = [0x2545_F491_4F6C_DD1D, 0x5851_F42D_4C95_7F2D].map(|factor| id.wrapping_mul(factor));
     let mut key = [0; 16];
-    key[..8].copy_from_slice(&id.wrapping_mul(0x2545_F491_4F6C_DD1D).to_be_bytes());
+    key[..8].copy_from_slice(&first.to_be_bytes());
+    key[8..].copy_from_slice(&second.to_be_bytes());
     let event = ConversionEvent {
         key: EventKey(key),
         lane: LaneId(0),

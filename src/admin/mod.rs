@@ -54,6 +54,8 @@ pub struct Partition {
     pub unaccounted: usize,
     pub window_keys: usize,
     pub window_evicted: u64,
+    /// How far back every key is known.
+    pub window_covers_seconds: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -157,6 +159,7 @@ mod tests {
             unaccounted: 0,
             window_keys: 3,
             window_evicted: 0,
+            window_covers_seconds: 172_800,
         };
         let partitions = states.iter().zip(0..).map(partition).collect();
         Picture { turned: BootTime(10_000), status: Status { partitions, ..Status::default() } }
@@ -198,7 +201,7 @@ mod tests {
         assert_eq!(get("/readyz").await, (503, "order/0 is being restored\n".to_owned()));
         pictures.send_replace(picture(&[PartitionState::Reading]));
         assert_eq!(get("/readyz").await.0, 200);
-        insta::assert_snapshot!(get("/status").await.1, @r#"{"partitions":[{"feed":"order","partition":0,"state":"reading","position":7,"unaccounted":0,"window_keys":3,"window_evicted":0}],"lanes":[],"records":[]}"#);
+        insta::assert_snapshot!(get("/status").await.1, @r#"{"partitions":[{"feed":"order","partition":0,"state":"reading","position":7,"unaccounted":0,"window_keys":3,"window_evicted":0,"window_covers_seconds":172800}],"lanes":[],"records":[]}"#);
         stop.send(()).expect("it serves");
         serving.await.expect("no panic").expect("no fault");
     }

@@ -1,6 +1,7 @@
 //! From changelog entries back to ledger, open intents and window (P3, P4).
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
 use crate::domain::{
@@ -59,7 +60,7 @@ pub struct Replay {
     next_offset: NextOffset,
     lost_until: Option<NextOffset>,
     end: ChangelogOffset,
-    intents: HashMap<Offset, OpenIntent>,
+    intents: HashMap<Offset, OpenIntent, BuildHasherDefault<OffsetHasher>>,
     settled: BTreeMap<Offset, ChangelogOffset>,
     window: Window,
     may_be_taken_for: Duration,
@@ -73,7 +74,7 @@ impl Replay {
             next_offset,
             lost_until: None,
             end,
-            intents: HashMap::new(),
+            intents: HashMap::default(),
             settled: BTreeMap::new(),
             window: Window::new(settings.window, settings.window_keys),
             may_be_taken_for: settings.post_deadline + settings.answer_timeout + settings.late_slack,
@@ -92,10 +93,15 @@ impl Replay {
                 ChangelogEntry::Intent { offset, key, policy } => {
                     let taken_until = appended.after(self.may_be_taken_for);
                     self.intents.insert(offset, OpenIntent { offset, key, policy, position, taken_until });
-                    self.settled.remove(&offset);
+                    if !self.next_offset.is_past(offset) {
+                        self.settled.remove(&offset);
+                    }
                 }
                 ChangelogEntry::Outcome { offset, kind, redelivery: _, at } => {
-                    self.settled.insert(offset, position);
+                    // Below the committed offset it is needed for the window only.
+                    if !self.next_offset.is_past(offset) {
+                        self.settled.insert(offset, position);
+                    }
                     // An outcome whose intent is gone counts for the ledger only.
                     let Some(intent) = self.intents.remove(&offset) else { continue };
                     let state = match kind {
@@ -111,10 +117,6 @@ impl Replay {
                 }
             }
         }
-        // Outcomes below the committed offset are needed for the window only.
-        if self.settled.len() > 2 * entries.len().max(1024) {
-            self.settled = self.settled.split_off(&Offset(self.next_offset.0));
-        }
     }
 
     /// All entries up to the high watermark have been applied; `now` clears away what has expired.
@@ -129,8 +131,34 @@ impl Replay {
             lost_until: self.lost_until,
             end: self.end,
             open,
-            settled: self.settled.split_off(&Offset(next_offset.0)).into_iter().collect(),
+            settled: self.settled.into_iter().collect(),
             window: self.window,
         }
+    }
+}
+
+/// Hashes offsets, which come from our own entries: a restore looks for one twice for each key.
+#[derive(Clone, Copy, Debug, Default)]
+struct OffsetHasher(u64);
+
+impl Hasher for OffsetHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_i64(&mut self, offset: i64) {
+        self.write_u64(u64::from_ne_bytes(offset.to_ne_bytes()));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // By the golden ratio, with the high bits brought down: the map takes its group from the low ones.
+        let product = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = product ^ (product >> 32);
     }
 }

@@ -1,6 +1,8 @@
 //! What the core can say about itself, for people and metrics.
 
-use crate::domain::{LaneId, NextOffset, PartitionId};
+use std::time::Duration;
+
+use crate::domain::{LaneId, NextOffset, PartitionId, UnixMillis};
 
 use super::Pipeline;
 use super::lane::{Mode, Trouble};
@@ -25,6 +27,8 @@ pub struct PartitionStatus {
     pub window_keys: usize,
     /// Keys dropped before their time because the window's bound was reached.
     pub window_evicted: u64,
+    /// How far back every key is known: the window's length, unless its bound does not reach so far.
+    pub window_covers: Duration,
 }
 
 /// A look at one lane.
@@ -42,7 +46,7 @@ pub struct LaneStatus {
 impl Pipeline {
     /// Cheap: a few numbers for each partition and lane.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self, now: UnixMillis) -> Status {
         let partitions = self.partitions.values().map(|partition| PartitionStatus {
             partition: partition.id,
             restoring: partition.phase == Phase::Restoring,
@@ -50,6 +54,7 @@ impl Pipeline {
             position: partition.ledger.position(),
             window_keys: partition.window.len(),
             window_evicted: partition.window.evicted(),
+            window_covers: partition.window.covers(now),
         });
         let lanes = self.lanes.iter().zip(0..).map(|(lane, number)| LaneStatus {
             lane: LaneId(number),

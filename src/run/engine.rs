@@ -357,12 +357,12 @@ impl Engine {
 
     /// Shows the progress to whoever watches.
     fn tell(&mut self) {
-        let now = clock::boot();
-        if now.since(self.state.told_at) < PROGRESS_EVERY {
+        let now = clock::now();
+        if now.boot.since(self.state.told_at) < PROGRESS_EVERY {
             return;
         }
-        self.state.told_at = now;
-        let (totals, status) = (self.state.totals.clone(), self.core.status());
-        self.progress.send_replace(Progress { turned: now, totals, status: Some(status) });
+        self.state.told_at = now.boot;
+        let (totals, status) = (self.state.totals.clone(), self.core.status(now.wall));
+        self.progress.send_replace(Progress { turned: now.boot, totals, status: Some(status) });
     }
 }

@@ -40,6 +40,7 @@ impl Names {
             unaccounted: partition.span,
             window_keys: partition.window_keys,
             window_evicted: partition.window_evicted,
+            window_covers_seconds: partition.window_covers.as_secs(),
         });
         let lanes = lanes.iter().map(|lane| Lane {
             lane: self.lanes.get(usize::from(lane.lane.0)).cloned().unwrap_or_default(),

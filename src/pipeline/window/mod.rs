@@ -1,0 +1,273 @@
+//! The keys that were delivered, or may have been, within the last hours.
+//!
+//! Keys lie in buckets of a 48th of the window by the latest moment at which Pinterest may have taken them (R8); a
+//! bucket expires as a whole, so a key suppresses its duplicates for the window and up to one bucket more.
+//!
+//! `table` holds the keys, a key at most once; `generations` counts them by bucket. What has gone is not found from that
+//! moment on, and its memory is freed a shard at a time, so that no call takes long however many keys go at once.
+
+mod generations;
+#[cfg(test)]
+mod model;
+mod table;
+
+use std::time::Duration;
+
+use crate::domain::{ChangelogOffset, EventKey, InDoubtPolicy, KeyState, Offset, UnixMillis};
+
+use generations::{BucketId, Generations};
+use table::{GenerationId, Packed, Table};
+
+/// What is known of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WindowEntry {
+    /// The record that was delivered or is in doubt.
+    pub(crate) offset: Offset,
+    pub(crate) state: KeyState,
+    pub(crate) policy: InDoubtPolicy,
+}
+
+/// The window of one partition.
+#[derive(Debug)]
+pub(crate) struct Window {
+    table: Table,
+    generations: Generations,
+    length: Duration,
+    bucket_ms: i64,
+    max_keys: usize,
+    keys: usize,
+    evicted: u64,
+    /// The latest moment of a key that was dropped before its time.
+    evicted_until: Option<UnixMillis>,
+    inserts_since_sweep: u32,
+}
+
+impl Window {
+    /// Buckets in a window: Pinterest's 48 hours in steps of one.
+    const BUCKETS: u32 = 48;
+
+    /// Inserts between two shards that are swept: with a thousand keys a shard, all are swept before the next sixteenth
+    /// of the keys goes.
+    const SWEEP_EVERY: u32 = 64;
+
+    /// Shards swept with each tick: about 20 µs.
+    const SWEPT_BY_TICK: u32 = 4;
+
+    pub(crate) fn new(length: Duration, max_keys: usize) -> Self {
+        let bucket = i64::try_from((length / Self::BUCKETS).as_millis()).unwrap_or(i64::MAX);
+        Self {
+            table: Table::new(),
+            generations: Generations::new(max_keys),
+            length,
+            bucket_ms: bucket.max(1),
+            max_keys,
+            keys: 0,
+            evicted: 0,
+            evicted_until: None,
+            inserts_since_sweep: 0,
+        }
+    }
+
+    /// `at`: the latest moment at which Pinterest may have taken it. `intent`: where the changelog holds the key.
+    pub(crate) fn insert(
+        &mut self,
+        key: EventKey,
+        entry: WindowEntry,
+        at: UnixMillis,
+        intent: Option<ChangelogOffset>,
+    ) {
+        let generation = self.generation(at, entry.offset);
+        let Some(word) = self.generations.pack(generation, entry) else { return };
+        self.generations.count(generation, at, intent);
+        match self.table.put(&key, Packed { word, generation }) {
+            Some(before) => self.generations.uncount(before.generation),
+            None => self.keys += 1,
+        }
+        while self.max_keys < self.keys && self.evict() {}
+        self.inserts_since_sweep += 1;
+        if Self::SWEEP_EVERY <= self.inserts_since_sweep {
+            self.inserts_since_sweep = 0;
+            self.sweep();
+        }
+    }
+
+    /// Looks at the time itself: what has expired is not found, whether it was cleared away or not.
+    pub(crate) fn get(&self, key: &EventKey, now: UnixMillis) -> Option<WindowEntry> {
+        let Packed { word, generation } = self.table.get(key)?;
+        let bucket = self.generations.get(generation)?.bucket;
+        if self.has_expired(bucket, now) { None } else { self.generations.unpack(generation, word) }
+    }
+
+    /// Clears away what has expired.
+    pub(crate) fn expire(&mut self, now: UnixMillis) {
+        while let Some((id, generation)) = self.generations.oldest()
+            && self.has_expired(generation.bucket, now)
+        {
+            self.end(id);
+        }
+        for _ in 0..Self::SWEPT_BY_TICK {
+            self.sweep();
+        }
+    }
+
+    /// The lowest changelog position that holds a key of the window.
+    pub(crate) fn read_from(&self) -> Option<ChangelogOffset> {
+        self.generations.read_from()
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.keys
+    }
+
+    /// Keys dropped before their time because the bound was reached.
+    pub(crate) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// How far back every key is known: the window's length, unless its bound does not reach so far.
+    pub(crate) fn covers(&self, now: UnixMillis) -> Duration {
+        self.evicted_until.map_or(self.length, |until| now.since(until).min(self.length))
+    }
+
+    /// The generation that takes an entry.
+    fn generation(&mut self, at: UnixMillis, offset: Offset) -> GenerationId {
+        let bucket = at.0.div_euclid(self.bucket_ms);
+        if let Some(id) = self.generations.find(bucket, offset) {
+            return id;
+        }
+        loop {
+            if let Some(id) = self.generations.begin(bucket, at, offset) {
+                self.table.begin(id);
+                return id;
+            }
+            // Only clocks that jump make so many buckets that all ids are in use.
+            if !self.table.has_dead() {
+                self.evict();
+            }
+            while self.table.has_dead() {
+                self.sweep();
+            }
+        }
+    }
+
+    fn has_expired(&self, bucket: BucketId, now: UnixMillis) -> bool {
+        let end = UnixMillis(bucket.saturating_add(1).saturating_mul(self.bucket_ms));
+        end.after(self.length) <= now
+    }
+
+    /// Drops the oldest generation before its time.
+    fn evict(&mut self) -> bool {
+        let Some((id, generation)) = self.generations.oldest() else { return false };
+        self.evicted += u64::try_from(generation.keys).unwrap_or(u64::MAX);
+        self.evicted_until = self.evicted_until.max(Some(generation.latest));
+        self.end(id);
+        true
+    }
+
+    fn end(&mut self, id: GenerationId) {
+        if let Some(generation) = self.generations.end(id) {
+            self.keys -= generation.keys;
+            self.table.end(id);
+        }
+    }
+
+    fn sweep(&mut self) {
+        if self.table.has_dead() {
+            let free = self.table.sweep();
+            self.generations.set_free(free);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn key(n: u8) -> EventKey {
+        EventKey([n; 16])
+    }
+
+    fn entry(offset: i64, state: KeyState) -> WindowEntry {
+        WindowEntry { offset: Offset(offset), state, policy: InDoubtPolicy::Resend }
+    }
+
+    fn window(max_keys: usize) -> Window {
+        Window::new(Duration::from_hours(48), max_keys)
+    }
+
+    #[test]
+    fn a_key_is_found_for_the_window_and_at_most_one_bucket_longer() {
+        let mut window = window(10);
+        window.insert(key(1), entry(5, KeyState::Delivered), UnixMillis(HOUR_MS / 2), None);
+        for (hours, found) in [(0, true), (48, true), (49, false), (1000, false)] {
+            assert_eq!(window.get(&key(1), UnixMillis(hours * HOUR_MS)).is_some(), found, "after {hours} h");
+        }
+        assert_eq!(window.get(&key(2), UnixMillis(0)), None);
+    }
+
+    #[test]
+    fn a_key_seen_again_lives_by_its_last_time() {
+        let mut window = window(10);
+        window.insert(key(1), entry(5, KeyState::InDoubt), UnixMillis(0), Some(ChangelogOffset(1)));
+        window.insert(key(1), entry(6, KeyState::Delivered), UnixMillis(10 * HOUR_MS), Some(ChangelogOffset(9)));
+        let now = UnixMillis(50 * HOUR_MS);
+        window.expire(now);
+        assert_eq!(window.get(&key(1), now), Some(entry(6, KeyState::Delivered)));
+        assert_eq!(window.read_from(), Some(ChangelogOffset(9)));
+        window.expire(UnixMillis(59 * HOUR_MS));
+        assert_eq!((window.len(), window.read_from()), (0, None));
+    }
+
+    #[test]
+    fn the_position_is_that_of_the_oldest_intent_whatever_the_order_of_outcomes() {
+        let mut window = window(100);
+        window.insert(key(1), entry(5, KeyState::Delivered), UnixMillis(HOUR_MS), Some(ChangelogOffset(8)));
+        window.insert(key(2), entry(4, KeyState::Delivered), UnixMillis(HOUR_MS), Some(ChangelogOffset(3)));
+        assert_eq!(window.read_from(), Some(ChangelogOffset(3)));
+    }
+
+    #[test]
+    fn over_its_bound_the_oldest_keys_go_and_are_counted() {
+        let mut window = window(2);
+        for n in 0..4_u8 {
+            let at = UnixMillis(i64::from(n) * HOUR_MS);
+            window.insert(key(n), entry(i64::from(n), KeyState::Delivered), at, None);
+        }
+        assert_eq!((window.len(), window.evicted()), (2, 2));
+        assert_eq!(window.get(&key(1), UnixMillis(0)), None);
+        assert!(window.get(&key(3), UnixMillis(0)).is_some());
+    }
+
+    #[test]
+    fn more_keys_in_an_hour_than_the_bound_leave_most_of_the_bound_and_tell_how_far_it_reaches() {
+        let mut window = window(160);
+        for n in 0..=u8::MAX {
+            let at = UnixMillis(i64::from(n) * 1000);
+            window.insert(key(n), entry(i64::from(n), KeyState::Delivered), at, None);
+            assert_eq!(window.covers(at) < Duration::from_hours(48), window.evicted() != 0, "after {n}");
+        }
+        // A sixteenth goes at a time.
+        assert!((150..=160).contains(&window.len()), "{}", window.len());
+        let now = UnixMillis(255_000);
+        let covered = window.covers(now);
+        assert!((Duration::from_secs(149)..Duration::from_secs(160)).contains(&covered), "{covered:?}");
+        for n in 0..=u8::MAX {
+            let at = UnixMillis(i64::from(n) * 1000);
+            assert_eq!(window.get(&key(n), now).is_some(), now.since(at) < covered, "{n}");
+        }
+    }
+
+    #[test]
+    fn clocks_that_jump_over_more_buckets_than_there_are_generations_cost_the_oldest() {
+        let mut window = window(1000);
+        for n in 0..=u8::MAX {
+            let at = UnixMillis(i64::from(n) * HOUR_MS);
+            window.insert(key(n), entry(i64::from(n), KeyState::Delivered), at, None);
+        }
+        assert_eq!((window.len(), window.evicted()), (255, 1));
+        assert!(window.get(&key(0), UnixMillis(0)).is_none());
+        assert!((1..=u8::MAX).all(|n| window.get(&key(n), UnixMillis(0)).is_some()));
+    }
+}
