@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::{InDoubtPolicy, UnixMillis};
+use crate::mapping::PhoneRegion;
 
 use super::fault::{FaultKind, Placed};
 use super::key::{Form, Key, Presence, Spec};
@@ -378,7 +379,8 @@ fn start(text: &Placed<&str>, reading: &mut Reading<'_>) -> Option<Start> {
 }
 
 fn region(text: &Placed<&str>, reading: &mut Reading<'_>) -> Option<String> {
-    let known = text.value.parse::<phonenumber::country::Id>().is_ok();
+    let is_capital = text.value.bytes().all(|b| b.is_ascii_uppercase());
+    let known = is_capital && PhoneRegion::try_new(text.value).is_some();
     if !known {
         let problem = format!("expected a country code, found {:?}", text.value);
         reading.fault(FaultKind::BadRegion, &text.place, problem, "write the two letters of ISO 3166, as in DE or US");

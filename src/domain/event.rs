@@ -73,10 +73,10 @@ impl ActionSource {
         }
     }
 
-    /// `None` for any word that Pinterest does not document.
+    /// The source that the word names in any case; `None` for any that Pinterest does not document.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.as_str() == word)
+        Self::ALL.into_iter().find(|source| source.as_str().eq_ignore_ascii_case(word))
     }
 
     /// The policy where the feed chooses none: Pinterest cannot deduplicate offline events.
@@ -229,6 +229,7 @@ mod tests {
             assert_eq!(source.default_policy() == InDoubtPolicy::Hold, hold, "{source:?}");
             assert_eq!(ActionSource::from_word(source.as_str()), Some(source));
         }
-        assert_eq!(ActionSource::from_word("Web"), None);
+        assert_eq!(ActionSource::from_word("Web"), Some(ActionSource::Web));
+        assert_eq!(ActionSource::from_word("website"), None);
     }
 }

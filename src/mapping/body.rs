@@ -3,13 +3,13 @@
 //! The order is that of the table of targets, whatever the order of the record: the same draft gives the same bytes.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use super::draft::{Content, Draft};
 use super::encode::Json;
 use super::event_rules::{CustomerType, Derive, EventRules, PhoneRegion};
 use super::finish::{Notes, Privacy, Required, Warning};
 use super::rules::{DropReason, amounts, email, ids, network, person, phone, places, texts, times};
+use super::seen::Seen;
 use super::target::{ContentField, Target, TargetKind};
 use super::value::Value;
 use crate::domain::{Hashed, Identity, IdentitySet, UnixMillis};
@@ -146,6 +146,9 @@ impl Body<'_> {
         around: &Around<'_>,
         seen: &mut Vec<Hashed>,
     ) {
+        if !self.draft.has(target) {
+            return;
+        }
         seen.clear();
         let list = self.json.open_list(target.key());
         for value in self.draft.list(target) {
@@ -216,7 +219,7 @@ impl Body<'_> {
         max_chars: usize,
         max_items: usize,
     ) {
-        let mut seen = HashSet::new();
+        let mut seen = Seen::new();
         for value in values {
             let Some(text) = self.notes.keep(target, texts::plain(value, max_chars)) else { continue };
             if seen.contains(&text) {
@@ -254,6 +257,9 @@ impl Body<'_> {
 
     fn plain_span(&mut self, first: Target, last: Target) {
         for target in Target::span(first, last) {
+            if !self.draft.has(*target) {
+                continue;
+            }
             if let TargetKind::Languages { max_items } = target.kind() {
                 self.languages(*target, max_items);
             } else {

@@ -12,12 +12,15 @@ use super::value::Value;
 #[cfg_attr(test, derive(Debug))]
 #[derive(Clone)]
 pub struct Draft<'a> {
-    /// Position in `singles` plus one; zero where the target has no value.
+    /// Position in `singles` plus one, or `LISTED`; zero where the target has no value.
     slots: [u8; Target::ALL.len()],
     singles: Vec<Value<'a>>,
     listed: Vec<(Target, Value<'a>)>,
     contents: Vec<Content<'a>>,
 }
+
+/// What stands in the slot of a list that has values: no position in `singles`, for there are fewer than 254 targets.
+const LISTED: u8 = u8::MAX;
 
 /// One element of `custom_data.contents`, by [`ContentField`].
 pub(super) type Content<'a> = [Option<Value<'a>>; ContentField::ALL.len()];
@@ -39,14 +42,13 @@ impl<'a> Draft<'a> {
         if value.is_blank() {
             return;
         }
+        let Some(slot) = self.slots.get_mut(target.index()) else { return };
         if target.is_list() {
             self.listed.push((target, value));
-            return;
-        }
-        let Some(slot) = self.slots.get_mut(target.index()) else { return };
-        if *slot == 0 {
+            *slot = LISTED;
+        } else if *slot == 0 {
             self.singles.push(value);
-            // One push for each of the targets at most, and there are fewer than 255.
+            // One push for each of the targets at most.
             *slot = u8::try_from(self.singles.len()).unwrap_or(0);
         }
     }
@@ -68,6 +70,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether the target has any value, of one or of several.
+    pub(super) fn has(&self, target: Target) -> bool {
+        self.slots.get(target.index()).is_some_and(|slot| *slot != 0)
+    }
+
     /// The value of a target that takes one.
     pub(super) fn get(&self, target: Target) -> Option<&Value<'a>> {
         let slot = *self.slots.get(target.index())?;
@@ -76,7 +83,8 @@ impl<'a> Draft<'a> {
 
     /// The values of a target that takes several, in the order in which they were put.
     pub(super) fn list(&self, target: Target) -> impl Iterator<Item = &Value<'a>> {
-        self.listed.iter().filter(move |(of, _)| *of == target).map(|(_, value)| value)
+        let listed = if self.has(target) { self.listed.as_slice() } else { &[] };
+        listed.iter().filter(move |(of, _)| *of == target).map(|(_, value)| value)
     }
 
     pub(super) fn contents(&self) -> &[Content<'a>] {
@@ -94,6 +102,11 @@ impl Default for Draft<'_> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn no_position_is_taken_for_a_list() {
+        assert!(Target::ALL.len() < usize::from(LISTED) - 1);
+    }
+
     fn text(text: &str) -> Value<'_> {
         Value::Text(text.into())
     }
@@ -106,6 +119,7 @@ mod tests {
         }
         assert!(draft.get(Target::CustomOrderId) == Some(&text("first")));
         assert!(draft.get(Target::EventId).is_none());
+        assert!(draft.has(Target::CustomOrderId) && !draft.has(Target::EventId));
     }
 
     #[test]
@@ -117,6 +131,9 @@ mod tests {
             draft.put(target, text(value));
         }
         assert!(draft.list(Target::UserEm).eq([&text("a"), &text("b")]));
+        assert!(draft.list(Target::UserFn).next().is_none());
+        assert!(draft.has(Target::UserEm) && !draft.has(Target::UserFn));
+        assert!(draft.get(Target::UserEm).is_none());
     }
 
     #[test]

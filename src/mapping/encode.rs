@@ -125,7 +125,9 @@ impl Json {
     fn push_text(&mut self, text: &str) {
         self.out.push(b'"');
         let mut rest = text.as_bytes();
-        while let Some(at) = rest.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\')) {
+        while has_special(rest)
+            && let Some(at) = rest.iter().position(|b| is_special(*b))
+        {
             let (plain, special) = rest.split_at(at);
             self.out.extend_from_slice(plain);
             let Some((byte, behind)) = special.split_first() else { break };
@@ -171,6 +173,23 @@ impl Json {
             digits.reverse();
         }
     }
+}
+
+/// What must not stand in a JSON text as it is (RFC 8259, 7).
+#[expect(clippy::needless_bitwise_bool, reason = "without branches a block of them becomes vector instructions")]
+const fn is_special(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+/// Whether anything has to be escaped; nearly always nothing. A block is looked at as a whole, not byte by byte.
+fn has_special(text: &[u8]) -> bool {
+    let block_has = |block: &[u8; 16]| block.map(is_special).into_iter().fold(false, |found, byte| found | byte);
+    let (blocks, rest) = text.as_chunks::<16>();
+    let mut last = [b' '; 16];
+    if let Some(begin) = last.get_mut(..rest.len()) {
+        begin.copy_from_slice(rest);
+    }
+    blocks.iter().any(block_has) || block_has(&last)
 }
 
 #[cfg(test)]
@@ -225,6 +244,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_text_has_something_special_if_one_of_its_bytes_is(text in "[a-zü ]{0,40}[\\x00-\\x7f]{0,1}[a-zü ]{0,40}") {
+            prop_assert_eq!(has_special(text.as_bytes()), text.bytes().any(is_special));
+        }
+
         #[test]
         fn text_and_numbers_read_back_as_themselves(text in "[\\x00-\\x7f\\PC]{0,40}", number: i64, flag: bool) {
             let body = written(|json| {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
+
 use crate::domain::{AdAccountId, InDoubtPolicy, LaneId};
 
 /// How the records of one feed become events.
@@ -87,16 +89,19 @@ pub enum Derive {
 
 /// A country whose national phone numbers can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PhoneRegion(phonenumber::country::Id);
+pub struct PhoneRegion(Region);
 
 impl PhoneRegion {
     /// `None` unless `alpha2` is the ISO 3166 code of a country that has phone numbers, in any case.
     #[must_use]
     pub fn try_new(alpha2: &str) -> Option<Self> {
-        alpha2.trim().to_ascii_uppercase().parse().ok().map(Self)
+        let alpha2 = alpha2.trim();
+        // The parser takes any two letters, and `001` for numbers of no country.
+        let region: Region = (alpha2.len() == 2).then(|| alpha2.to_ascii_uppercase().parse().ok())??;
+        PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| Self(region))
     }
 
-    pub(super) const fn id(self) -> phonenumber::country::Id {
+    pub(super) const fn region(self) -> Region {
         self.0
     }
 }

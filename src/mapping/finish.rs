@@ -303,7 +303,7 @@ fn event_name<'d>(value: &'d Value<'_>) -> Result<Cow<'d, str>, DropReason> {
 }
 
 fn action_source(value: &Value<'_>) -> Result<ActionSource, DropReason> {
-    ActionSource::from_word(&texts::words(value)?.to_ascii_lowercase()).ok_or(DropReason::NotListed)
+    ActionSource::from_word(texts::words(value)?).ok_or(DropReason::NotListed)
 }
 
 /// The limit that the table of targets names.

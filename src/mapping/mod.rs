@@ -16,6 +16,7 @@ pub mod value;
 mod body;
 mod encode;
 mod schema;
+mod seen;
 
 pub use decoder::{DecodeFault, Decoder, Unresolvable};
 pub use draft::Draft;

@@ -67,6 +67,16 @@ pub(super) struct Feed {
     pub(super) step: Option<Step>,
     /// For enums: what each symbol of the reader's yields.
     pub(super) symbols: Box<[Option<Constant>]>,
+    pub(super) takes_text_as_it_is: bool,
+}
+
+impl Feed {
+    fn new(source: &Arc<Source>, step: Option<Step>, symbols: Box<[Option<Constant>]>) -> Self {
+        let reading = &source.reading;
+        let is_dressed = reading.table.is_some() || reading.prefix.is_some() || reading.hashed;
+        let takes_text_as_it_is = step == Some(Step::Text) && !is_dressed;
+        Self { source: Arc::clone(source), step, symbols, takes_text_as_it_is }
+    }
 }
 
 pub(super) fn compile(writer: &Schema, plan: &Compiled) -> Result<Op, Unresolvable> {
@@ -182,8 +192,7 @@ impl Compiler<'_> {
         let meant = Step::of(&ty.kind, ty.logical, &source.reading).expect("the plan was checked for every leaf");
         let Some(meant) = meant else {
             let stands_in = source.reading.default.is_some();
-            let feed = Feed { source: Arc::clone(source), step: None, symbols: Box::default() };
-            return Ok(stands_in.then_some(feed));
+            return Ok(stands_in.then(|| Feed::new(source, None, Box::default())));
         };
         let Some(step) = meant.as_written(self.writer.get(from).logical) else {
             return Err(refuse("the writer's logical type means something else than the reader's".into()));
@@ -192,7 +201,7 @@ impl Compiler<'_> {
         if let Kind::Enum(of) = &ty.kind {
             symbols = of.symbols.iter().map(|symbol| yielded(symbol, source)).collect();
         }
-        Ok(Some(Feed { source: Arc::clone(source), step: Some(step), symbols }))
+        Ok(Some(Feed::new(source, Some(step), symbols)))
     }
 
     fn items(&mut self, from: TypeId, keys: Keys, to: &Node) -> Result<Op, Unresolvable> {

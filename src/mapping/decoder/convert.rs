@@ -1,5 +1,7 @@
 //! From what the bytes hold to the value that a source wants.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -28,8 +30,14 @@ pub(super) enum Raw<'a> {
     Symbol(usize),
 }
 
-/// `None` where the source gets nothing.
+/// What most leaves hold: text that goes on as it is. `None` for every other, of which [`convert`] knows what comes.
 #[inline]
+pub(super) fn as_it_is<'a>(feed: &Feed, raw: Raw<'a>) -> Option<Value<'a>> {
+    let Raw::Text(text) = raw else { return None };
+    feed.takes_text_as_it_is.then_some(Value::Text(Cow::Borrowed(text)))
+}
+
+/// `None` where the source gets nothing.
 pub(super) fn convert<'a>(feed: &'a Feed, raw: Raw<'a>) -> Result<Option<Value<'a>>, Fault> {
     let reading = &feed.source.reading;
     let Some(step) = feed.step else { return Ok(reading.default.as_ref().map(Constant::value)) };

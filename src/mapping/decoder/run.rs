@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::compile::{Feed, Keys, Op, Read};
-use super::convert::{Raw, convert, long_as_double, long_as_float, widen};
+use super::convert::{Raw, as_it_is, convert, long_as_double, long_as_float, widen};
 use super::cursor::{Cursor, malformed};
 use super::{Decoder, Fault, Sink};
 use crate::domain::Reason;
@@ -76,7 +76,9 @@ fn leaf<'a, S: Sink<'a>>(read: &Read, feeds: &'a [Feed], cursor: &mut Cursor<'a>
         },
     };
     for feed in feeds {
-        if let Some(value) = convert(feed, raw)? {
+        if let Some(value) = as_it_is(feed, raw) {
+            sink.put(&feed.source, value);
+        } else if let Some(value) = convert(feed, raw)? {
             sink.put(&feed.source, value);
         }
     }

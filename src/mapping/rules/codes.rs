@@ -1,5 +1,7 @@
 //! Codes that the rules look up. A table of two letters each is less than a dependency.
 
+use std::cmp::Ordering;
+
 /// ISO 3166-1 alpha-2, the 249 officially assigned codes, in lower case and in order.
 pub(super) const COUNTRIES: &str = "ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm \
     bn bo bq br bs bt bv bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg \
@@ -22,9 +24,19 @@ pub(super) const LANGUAGES: &str = "aa ab ae af ak am an ar as av ay az ba be bg
     si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi \
     yo za zh zu";
 
-/// Whether a table of two-letter codes, one blank between them, has this one.
-pub(super) fn has_code(codes: &str, code: &str) -> bool {
-    code.len() == 2 && codes.as_bytes().chunks(3).any(|entry| entry.starts_with(code.as_bytes()))
+/// The entry that `code` is in a table of two-letter codes in order, one blank between them.
+pub(super) fn find_code(codes: &'static str, code: &str) -> Option<&'static str> {
+    let (mut first, mut behind) = (0, codes.len() / 3 + 1);
+    while first < behind {
+        let middle = first.midpoint(behind);
+        let entry = codes.get(3 * middle..3 * middle + 2)?;
+        match entry.cmp(code) {
+            Ordering::Less => first = middle + 1,
+            Ordering::Equal => return Some(entry),
+            Ordering::Greater => behind = middle,
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -37,10 +49,10 @@ mod tests {
             let codes: Vec<_> = table.split(' ').collect();
             assert_eq!(codes.len(), count);
             assert!(codes.is_sorted_by(|a, b| a < b), "{table}");
-            assert!(codes.iter().all(|code| code.len() == 2 && has_code(table, code)));
+            assert!(codes.iter().all(|code| code.len() == 2 && find_code(table, code) == Some(*code)));
         }
-        for absent in ["xx", "ad ", "a", "", "d "] {
-            assert!(!has_code(COUNTRIES, absent), "{absent:?}");
+        for absent in ["xx", "zz", "ad ", "a", "", "d ", "aa", "é"] {
+            assert_eq!(find_code(COUNTRIES, absent), None, "{absent:?}");
         }
     }
 }

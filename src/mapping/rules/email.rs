@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::texts::lower_nfc;
+use super::texts::{is_ascii_graphic, lower_nfc};
 use super::{DropReason, Normal};
 
 /// Longest address, in bytes: 64 of local part, `@`, 255 of domain (RFC 5321, 4.5.3.1).
@@ -13,10 +13,10 @@ const MAX_BYTES: usize = 320;
 ///
 /// White space: <https://help.pinterest.com/en/business/article/enhanced-match> (read 2026-09).
 pub(crate) fn email(text: &str) -> Normal<'_> {
-    let dense: Cow<'_, str> = if text.chars().any(is_space) {
-        Cow::Owned(text.chars().filter(|c| !is_space(*c)).collect())
-    } else {
+    let dense: Cow<'_, str> = if is_ascii_graphic(text) || !text.contains(is_space) {
         Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().filter(|c| !is_space(*c)).collect())
     };
     if MAX_BYTES < dense.len() {
         return Err(DropReason::TooLong);
@@ -35,12 +35,12 @@ fn is_space(c: char) -> bool {
 
 fn looks_like_an_address(address: &str) -> bool {
     let Some((local, domain)) = address.split_once('@') else { return false };
-    let labels = domain.split('.');
+    let mut labels = domain.as_bytes().split(|b| *b == b'.');
     !local.is_empty()
         && !address.chars().any(|c| c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '(' | ')'))
         && !domain.contains('@')
-        && 2 <= labels.clone().count()
-        && labels.into_iter().all(|label| !label.is_empty())
+        && domain.as_bytes().contains(&b'.')
+        && labels.all(|label| !label.is_empty())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub(super) mod places;
 pub(super) mod texts;
 pub(super) mod times;
 
+mod calling_codes;
 mod codes;
 
 use std::borrow::Cow;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::texts::{is_longer, trimmed};
+use super::texts::{is_ascii_graphic, is_longer, trimmed};
 use super::{DropReason, Normal};
 use crate::mapping::event_rules::{OddUserAgents, PrivateAddresses};
 
@@ -13,13 +13,17 @@ use crate::mapping::event_rules::{OddUserAgents, PrivateAddresses};
 /// match nobody, and would let an event pass that has no identity else.
 pub(crate) fn ip_address(text: &str, private: PrivateAddresses) -> Normal<'_> {
     let text = trimmed(text);
-    let address: IpAddr = text.parse().map_err(|_| DropReason::Malformed)?;
-    let address = address.to_canonical();
+    let written: IpAddr = text.parse().map_err(|_| DropReason::Malformed)?;
+    let address = written.to_canonical();
     if address.is_unspecified() {
         return Err(DropReason::Placeholder);
     }
     if private == PrivateAddresses::Drop && is_private(address) {
         return Err(DropReason::PrivateAddress);
+    }
+    if written.is_ipv4() {
+        // The parser takes no form but the usual one.
+        return Ok(Cow::Borrowed(text));
     }
     let usual = address.to_string();
     Ok(if usual == text { Cow::Borrowed(text) } else { Cow::Owned(usual) })
@@ -62,34 +66,39 @@ pub(crate) fn user_agent(text: &str, max_chars: usize, odd: OddUserAgents) -> No
 
 /// Whether a word of the user agent is one by which crawlers, monitors and libraries name themselves.
 fn is_bot(text: &str) -> bool {
-    const WORDS: [&str; 11] = [
-        "crawler",
-        "curl",
-        "facebookexternalhit",
-        "go-http-client",
-        "headlesschrome",
-        "lighthouse",
-        "pingdom",
-        "python-requests",
-        "slurp",
-        "spider",
-        "wget",
-    ];
+    // By length: most words of a user agent are compared with none.
+    let known = |length: usize| -> &[&[u8]] {
+        match length {
+            4 => &[b"curl", b"wget"],
+            5 => &[b"slurp"],
+            6 => &[b"spider"],
+            7 => &[b"crawler", b"pingdom"],
+            10 => &[b"lighthouse"],
+            14 => &[b"go-http-client", b"headlesschrome"],
+            15 => &[b"python-requests"],
+            19 => &[b"facebookexternalhit"],
+            _ => &[],
+        }
+    };
     let ends_in_bot = |part: &[u8]| part.last_chunk::<3>().is_some_and(|end| end.eq_ignore_ascii_case(b"bot"));
-    text.as_bytes().split(|b| !b.is_ascii_alphanumeric() && *b != b'-').any(|word| {
+    let words = text.as_bytes().split(|b| !b.is_ascii_alphanumeric() && *b != b'-');
+    // Half of what stands in a user agent are numbers and marks, too short to name anybody.
+    words.filter(|word| "bot".len() <= word.len()).any(|word| {
         // Cubot makes phones.
         let is_named_so = word.split(|b| *b == b'-').any(ends_in_bot) && !word.eq_ignore_ascii_case(b"cubot");
-        is_named_so || WORDS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+        is_named_so || known(word.len()).iter().any(|known| known.eq_ignore_ascii_case(word))
     })
 }
 
 /// `event_source_url`: an http or https URL with a host, as it is.
 pub(crate) fn url(text: &str, max_chars: usize) -> Normal<'_> {
     let text = trimmed(text);
-    let (scheme, rest) = text.split_once("://").ok_or(DropReason::Malformed)?;
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (scheme, behind) = text.split_once(':').ok_or(DropReason::Malformed)?;
+    let rest = behind.strip_prefix("//").ok_or(DropReason::Malformed)?;
     let known = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
-    if !known || host.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    let has_host = !rest.is_empty() && !rest.starts_with(['/', '?', '#']);
+    let is_damaged = !is_ascii_graphic(text) && text.contains(|c: char| c.is_whitespace() || c.is_control());
+    if !known || !has_host || is_damaged {
         return Err(DropReason::Malformed);
     }
     if is_longer(text, max_chars) { Err(DropReason::TooLong) } else { Ok(Cow::Borrowed(text)) }
@@ -97,6 +106,8 @@ pub(crate) fn url(text: &str, max_chars: usize) -> Normal<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{check, owned};
     use super::*;
 
@@ -133,6 +144,23 @@ mod tests {
         assert_eq!(ip_address("0.0.0.0", PrivateAddresses::Keep), Err(DropReason::Placeholder));
     }
 
+    proptest! {
+        #[test]
+        fn what_is_read_as_ipv4_is_in_its_usual_form(text in "[0-9]{1,3}(\\.[0-9]{1,3}){2,4}|[0-9a-fx.]{7,15}") {
+            if let Ok(address) = text.parse::<std::net::Ipv4Addr>() {
+                prop_assert_eq!(address.to_string(), text);
+            }
+        }
+
+        #[test]
+        fn what_is_read_as_an_address_is_read_as_itself_again(address: IpAddr) {
+            if let Ok(once) = owned(ip_address(&address.to_string(), PrivateAddresses::Keep)) {
+                prop_assert_eq!(&once, &address.to_canonical().to_string());
+                prop_assert_eq!(owned(ip_address(&once, PrivateAddresses::Keep)), Ok(once.clone()));
+            }
+        }
+    }
+
     #[test]
     fn a_user_agent_is_not_a_word_for_none() {
         check(
@@ -146,13 +174,26 @@ mod tests {
                 ("AdsBot-Google (+http://x)", Err(DropReason::Bot)),
                 ("Pinterestbot/1.0", Err(DropReason::Bot)),
                 ("Chrome (HeadlessChrome/1)", Err(DropReason::Bot)),
-                ("curl/8.5.0", Err(DropReason::Bot)),
-                ("python-requests/2.31", Err(DropReason::Bot)),
+                ("My-Bot-8", Err(DropReason::Bot)),
                 ("NULL", Err(DropReason::Placeholder)),
                 ("-", Err(DropReason::Placeholder)),
                 (&"x".repeat(31), Err(DropReason::TooLong)),
             ],
         );
+        for program in [
+            "curl/8.5.0",
+            "Wget/1.21",
+            "Yahoo! Slurp",
+            "Baiduspider Spider",
+            "a (Crawler)",
+            "Pingdom.com",
+            "Chrome-Lighthouse Lighthouse",
+            "Go-http-client/1.1",
+            "python-requests/2.31",
+            "facebookexternalhit/1.1",
+        ] {
+            assert_eq!(user_agent(program, 30, OddUserAgents::Drop), Err(DropReason::Bot), "{program}");
+        }
         for (text, kept) in [("Other", Ok("Other")), ("curl/8", Ok("curl/8")), ("null", Err(DropReason::Placeholder))] {
             assert_eq!(user_agent(text, 30, OddUserAgents::Keep).as_deref().map_err(|why| *why), kept, "{text}");
         }
@@ -168,6 +209,13 @@ mod tests {
                 (" HTTP://shop.example", Ok("HTTP://shop.example")),
                 ("/thanks", bad),
                 ("https:///thanks", bad),
+                ("https://", bad),
+                ("https://?a=b", bad),
+                ("https:/shop.example", bad),
+                ("shop.example:https://a", bad),
+                ("https://shop.example/ü", Ok("https://shop.example/ü")),
+                ("https://shop.example/\u{3000}a", bad),
+                ("https://shop.example/\u{85}a", bad),
                 ("ftp://shop.example", bad),
                 ("https://shop.example/a b", bad),
                 (&format!("https://shop.example/{}", "x".repeat(40)), Err(DropReason::TooLong)),

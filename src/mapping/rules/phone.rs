@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, Region};
+
 use super::texts::trimmed;
-use super::{DropReason, Normal};
+use super::{DropReason, Normal, calling_codes};
 use crate::mapping::event_rules::PhoneRegion;
 
 /// Fewest and most digits of an international number, country code included. ITU-T E.164 names 15 as the most; the
@@ -14,9 +16,10 @@ const MAX_BYTES: usize = 64;
 
 /// `ph`: the digits of country code, area code and number, without plus, symbols and leading zeros.
 ///
-/// A number in E.164 form is taken as it is. Any other is read with the metadata of libphonenumber: an international
-/// one by itself, a national one as one of `regions`, the first that it is valid in. A number that is neither is tried
-/// as an international one that lost its plus.
+/// A number in E.164 form is taken as it is if its country's numbers have as many digits; no more is asked, because
+/// numbering plans grow faster than anybody's copy of them. Any other is read with the metadata of libphonenumber and must
+/// be valid: an international one by itself, a national one as one of `regions`, the first that it is valid in. A number
+/// that is neither is tried as an international one that lost its plus.
 pub(crate) fn phone(text: &str, regions: impl IntoIterator<Item = PhoneRegion>) -> Normal<'_> {
     let text = trimmed(text);
     if MAX_BYTES < text.len() {
@@ -24,11 +27,12 @@ pub(crate) fn phone(text: &str, regions: impl IntoIterator<Item = PhoneRegion>) 
     }
     if let Some(digits) = text.strip_prefix('+')
         && is_e164(digits)
+        && calling_codes::are_plain(digits)
     {
         return Ok(Cow::Borrowed(digits));
     }
     international(text)
-        .or_else(|| regions.into_iter().find_map(|region| read(Some(region.id()), text)))
+        .or_else(|| regions.into_iter().find_map(|region| national(text, region)))
         .or_else(|| text.starts_with(|c: char| c.is_ascii_digit()).then(|| read(None, &format!("+{text}"))).flatten())
         .map(Cow::Owned)
         .ok_or(DropReason::Malformed)
@@ -47,11 +51,19 @@ fn international(text: &str) -> Option<String> {
     }
 }
 
+/// A number of the region. One that begins with the region's own calling code and is valid without its plus is that
+/// number, though it may be valid as a national one too: 4917 is a place in Germany, but few write its numbers so.
+fn national(text: &str, region: PhoneRegion) -> Option<String> {
+    let code = PHONE_NUMBER_UTIL.get_country_code_for_region(region.region())?;
+    let lost_its_plus = text.starts_with(itoa::Buffer::new().format(code)).then(|| read(None, &format!("+{text}")));
+    lost_its_plus.flatten().or_else(|| read(Some(region.region()), text))
+}
+
 /// Only a number that the metadata knows as valid: a wrong one would never match, and may be another person's.
-fn read(region: Option<phonenumber::country::Id>, text: &str) -> Option<String> {
-    let number = phonenumber::parse(region, text).ok().filter(phonenumber::is_valid)?;
-    let digits = format!("{}{}", number.code().value(), number.national());
-    is_e164(&digits).then_some(digits)
+fn read(region: Option<Region>, text: &str) -> Option<String> {
+    let number = PHONE_NUMBER_UTIL.parse(text, region).ok().filter(PhoneNumber::is_valid)?;
+    let written = number.format_as(PhoneNumberFormat::E164);
+    written.strip_prefix('+').filter(|digits| is_e164(digits)).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -86,11 +98,23 @@ mod tests {
             // The plus was lost on the way.
             ("491701234567", &[], Ok("491701234567")),
             ("491701234567", &["DE"], Ok("491701234567")),
+            // As national numbers that begin with the calling code.
+            ("391 971 9786", &["IT"], Ok("393919719786")),
+            ("701 234 5678", &["KZ"], Ok("77012345678")),
+            ("91234 56789", &["IN"], Ok("919123456789")),
             // A national number of nobody knows where.
             ("0170 1234567", &[], bad),
             ("12345", &["DE"], bad),
             ("n/a", &["DE"], bad),
             ("+000000000", &[], bad),
+            // A trunk prefix that is not dialled from abroad, and a country that there is not.
+            ("+4402079460018", &[], Ok("442079460018")),
+            ("+999123456789", &[], bad),
+            // Russia and Kazakhstan share a code.
+            ("8 (912) 345-67-89", &["RU"], Ok("79123456789")),
+            ("8 (701) 234 56 78", &["KZ"], Ok("77012345678")),
+            ("011 15-2345-6789", &["AR"], Ok("5491123456789")),
+            ("(11) 96123-4567", &["BR"], Ok("5511961234567")),
             ("+", &[], bad),
         ] {
             let places = regions(places);

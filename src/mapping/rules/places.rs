@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::codes::{COUNTRIES, COUNTRIES_WITH_LETTERED_POSTAL_CODES, has_code};
+use super::codes::{COUNTRIES, COUNTRIES_WITH_LETTERED_POSTAL_CODES, find_code};
 use super::texts::{is_longer, lower_nfc, trimmed};
 use super::{DropReason, Normal};
 
@@ -18,10 +18,10 @@ const MAX_POSTAL_CODE: usize = 16;
 pub(crate) fn name(text: &str) -> Normal<'_> {
     let text = bounded(text)?;
     let lower = lower_nfc(text);
-    if lower.split(char::is_whitespace).any(str::is_empty) || lower.contains(|c: char| c.is_whitespace() && c != ' ') {
-        return Ok(Cow::Owned(lower.split_whitespace().collect::<Vec<_>>().join(" ")));
+    if !lower.contains(char::is_whitespace) {
+        return Ok(lower);
     }
-    Ok(lower)
+    Ok(Cow::Owned(lower.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 /// `ct`: lower case, composed, nothing but letters, the marks on them, and digits, of every script.
@@ -55,14 +55,14 @@ pub(crate) fn country(text: &str) -> Normal<'_> {
         "el" => Cow::Borrowed("gr"),
         _ => code,
     };
-    if has_code(COUNTRIES, &code) { Ok(code) } else { Err(DropReason::NotListed) }
+    if find_code(COUNTRIES, &code).is_some() { Ok(code) } else { Err(DropReason::NotListed) }
 }
 
 /// `zp`: digits; and letters, lower case, where `country` (as [`country`] yields it) writes its codes with them, or is
 /// not known. Pinterest's words say "only digits", which would make one of all the codes of a British town.
 pub(crate) fn postal_code<'a>(text: &'a str, country: Option<&str>) -> Normal<'a> {
     let text = trimmed(text);
-    let letters = country.is_none_or(|code| has_code(COUNTRIES_WITH_LETTERED_POSTAL_CODES, code));
+    let letters = country.is_none_or(|code| find_code(COUNTRIES_WITH_LETTERED_POSTAL_CODES, code).is_some());
     let keeps = |c: char| c.is_ascii_digit() || (letters && c.is_ascii_lowercase());
     let code: Cow<'_, str> = if text.chars().all(keeps) {
         Cow::Borrowed(text)

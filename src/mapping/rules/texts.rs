@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::codes::LANGUAGES;
+use super::codes::{LANGUAGES, find_code};
 use super::{DropReason, Normal};
 use crate::mapping::value::Value;
 
@@ -17,10 +17,24 @@ pub(crate) fn lower_nfc(text: &str) -> Cow<'_, str> {
             Cow::Borrowed(text)
         };
     }
-    // Composed before, so that both forms of an input meet the same case rules; composed again, because lower case may
-    // come apart (İ).
+    if is_below_the_marks(text) {
+        return Cow::Owned(text.to_lowercase());
+    }
+    Cow::Owned(lower_nfc_of_any(text))
+}
+
+/// Whether every character stands before U+0300, as those of the languages of Western and Central Europe do. There both
+/// the text and its lower case are composed already: nothing joins without a combining mark, and U+0300 is the first.
+/// A UTF-8 sequence that begins with less than 0xcc stands for a character before it, and no later byte of one is more.
+fn is_below_the_marks(text: &str) -> bool {
+    text.bytes().all(|b| b < 0xcc)
+}
+
+/// Composed before, so that both forms of an input meet the same case rules; composed again, because lower case may come
+/// apart (İ).
+fn lower_nfc_of_any(text: &str) -> String {
     let composed: String = text.nfc().collect();
-    Cow::Owned(composed.to_lowercase().nfc().collect())
+    composed.to_lowercase().nfc().collect()
 }
 
 /// The text without white space around it. Nearly every text begins and ends in a printable ASCII character, which two
@@ -30,6 +44,12 @@ pub(crate) fn trimmed(text: &str) -> &str {
         [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
         _ => text.trim(),
     }
+}
+
+/// Whether there is nothing in the text but ASCII that prints, without blanks: what most texts are, and told without
+/// decoding a character.
+pub(crate) fn is_ascii_graphic(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// The text of a value without white space around it; an integer as its digits.
@@ -70,17 +90,17 @@ pub(crate) fn choice(text: &str, words: &[&'static str]) -> Result<&'static str,
 
 /// Two letters of ISO 639-1; `de-CH`, `de_CH` and `DE` are `de`. Java's old codes become today's.
 pub(crate) fn language(text: &str) -> Result<&'static str, DropReason> {
-    let primary = text.trim().split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    let today = match primary.as_str() {
-        "iw" => "he",
-        "in" => "id",
-        "ji" => "yi",
-        other => other,
-    };
-    if today.len() != 2 || !today.bytes().all(|b| b.is_ascii_lowercase()) {
+    let primary = trimmed(text).split(['-', '_']).next().unwrap_or_default();
+    if primary.len() != 2 || !primary.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Err(DropReason::Malformed);
     }
-    LANGUAGES.split(' ').find(|code| *code == today).ok_or(DropReason::NotListed)
+    let today = match &*lower_nfc(primary) {
+        "iw" => return Ok("he"),
+        "in" => return Ok("id"),
+        "ji" => return Ok("yi"),
+        code => find_code(LANGUAGES, code),
+    };
+    today.ok_or(DropReason::NotListed)
 }
 
 /// A BCP 47 tag; Java and POSIX write it with underscores, and POSIX with a character set behind it.
@@ -115,8 +135,32 @@ pub(crate) fn flag(value: &Value<'_>) -> Result<bool, DropReason> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{check, owned};
     use super::*;
+
+    #[test]
+    fn every_character_before_the_marks_is_lowered_as_any_text_is() {
+        for c in '\0'..'\u{300}' {
+            for text in [format!("{c}"), format!("é{c}a"), format!("i{c}İ"), format!("{c}{c}")] {
+                assert!(text.is_ascii() || is_below_the_marks(&text));
+                assert_eq!(lower_nfc(&text), lower_nfc_of_any(&text), "{text:?}");
+            }
+        }
+        for text in ["e\u{300}", "Ω", "ệ", "田", "😀"] {
+            assert!(!is_below_the_marks(text), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_is_lowered_and_composed_alike_in_every_script(
+            text in "[A-Za-zÀ-ɏ ]{0,12}|[A-Za-zÀ-ÿĀ-ʯΑ-ω\u{300}-\u{345}]{0,12}|\\PC{0,20}",
+        ) {
+            prop_assert_eq!(lower_nfc(&text), lower_nfc_of_any(&text));
+        }
+    }
 
     #[test]
     fn a_language_is_two_letters_whatever_stands_behind_them() {
