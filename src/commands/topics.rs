@@ -1,4 +1,5 @@
-//! `pinrelay topics`: shows what is wrong with the topics of a configuration, and makes those that are missing.
+//! `pinrelay topics`: shows what is wrong with the topics of a configuration, and makes those that are missing; where
+//! there is a registry it also registers the schema of the audit rows.
 
 #![expect(clippy::print_stdout, reason = "the command's output")]
 
@@ -8,8 +9,9 @@ use std::time::Duration;
 
 use super::exit::{Exit, Failure};
 use super::run;
+use crate::kafka::registry::COMPATIBILITY;
 use crate::kafka::topics::{NewTopics, check, create_missing};
-use crate::run::kafka_settings;
+use crate::run::{RegisteredAudit, kafka_settings, register_audit};
 
 /// Show what the topics of a configuration lack; with --apply, make those that are missing
 #[derive(Debug, clap::Args)]
@@ -18,7 +20,8 @@ pub struct Arguments {
     /// Configuration, a YAML file
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
-    /// Make the audit topic and the changelogs that are missing; nothing that exists is changed
+    /// Make the audit topic and the changelogs that are missing, and register the schema of the audit rows; no topic
+    /// that exists is changed
     #[arg(long)]
     pub apply: bool,
     /// Copies of each partition; 3 with min.insync.replicas=2 survives the loss of a broker
@@ -33,7 +36,8 @@ pub struct Arguments {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
-    let settings = kafka_settings(&run::load(&arguments.config)?);
+    let config = run::load(&arguments.config)?;
+    let settings = kafka_settings(&config);
     run::runtime()?.block_on(async {
         if arguments.apply {
             let new = NewTopics {
@@ -48,6 +52,10 @@ pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
             })?;
             for topic in &created {
                 println!("created {topic}");
+            }
+            if let Some(audit) = register_audit(&config).await.map_err(run::not_started)? {
+                let RegisteredAudit { subject, schema_id } = audit;
+                println!("registered {subject}, {COMPATIBILITY}: schema {schema_id}");
             }
         }
         match check(settings).await {

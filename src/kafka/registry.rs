@@ -13,6 +13,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -95,6 +96,9 @@ pub enum RegistryFault {
     #[error("schema registry refuses: {cause}")]
     Refused { cause: String },
 }
+
+/// Readers of rows may be older or newer than what wrote them, by any number of versions.
+pub const COMPATIBILITY: &str = "FULL_TRANSITIVE";
 
 /// Most schemas that one schema may need, direct and indirect.
 const MAX_REFERENCES: usize = 100;
@@ -199,15 +203,21 @@ impl Registry {
             id: i32,
         }
         let request = self.request(Method::POST, &["subjects", subject, "versions"])?;
-        let body = serde_json::json!({ "schema": schema }).to_string();
-        let request = request.header(CONTENT_TYPE, "application/vnd.schemaregistry.v1+json").body(body);
-        let registered: Registered = self.answer(request).await.map_err(|failure| match failure {
-            Failure::NotFound { cause } | Failure::Fault(RegistryFault::Unknown { cause }) => {
-                RegistryFault::Refused { cause }
-            }
-            Failure::Fault(fault) => fault,
-        })?;
+        let request = with_body(request, &serde_json::json!({ "schema": schema }));
+        let registered: Registered = self.answer(request).await.map_err(Failure::of_a_write)?;
         Ok(registered.id)
+    }
+
+    /// From now on the registry takes no schema under `subject` that the earlier ones cannot read or that cannot read
+    /// them.
+    ///
+    /// # Errors
+    /// `Retry` or `Refused`.
+    pub async fn require_compatibility(&self, subject: &str) -> Result<(), RegistryFault> {
+        let request = self.request(Method::PUT, &["config", subject])?;
+        let request = with_body(request, &serde_json::json!({ "compatibility": COMPATIBILITY }));
+        let _: IgnoredAny = self.answer(request).await.map_err(Failure::of_a_write)?;
+        Ok(())
     }
 
     fn entry(&self, name: SchemaName) -> Arc<Mutex<Learnt>> {
@@ -374,10 +384,26 @@ enum Failure {
     Fault(RegistryFault),
 }
 
+impl Failure {
+    /// What is missing where something was to be written is a matter for a person.
+    fn of_a_write(self) -> RegistryFault {
+        match self {
+            Self::NotFound { cause } | Self::Fault(RegistryFault::Unknown { cause }) => {
+                RegistryFault::Refused { cause }
+            }
+            Self::Fault(fault) => fault,
+        }
+    }
+}
+
 impl From<RegistryFault> for Failure {
     fn from(fault: RegistryFault) -> Self {
         Self::Fault(fault)
     }
+}
+
+fn with_body(request: RequestBuilder, body: &serde_json::Value) -> RequestBuilder {
+    request.header(CONTENT_TYPE, "application/vnd.schemaregistry.v1+json").body(body.to_string())
 }
 
 fn unknown(cause: String) -> Failure {

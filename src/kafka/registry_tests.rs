@@ -55,7 +55,7 @@ async fn answer(State(fake): State<Arc<Fake>>, request: Request) -> Response {
     let credentials = request.headers().get(header::AUTHORIZATION).map_or("", |value| value.to_str().unwrap());
     let seen = format!("{} {path} {credentials}", request.method()).trim_end().to_owned();
     fake.seen.lock().unwrap().push(seen);
-    if request.method() == Method::POST {
+    if matches!(*request.method(), Method::POST | Method::PUT) {
         let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
         fake.bodies.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
     }
@@ -343,6 +343,19 @@ async fn a_schema_is_registered_under_its_subject() {
     assert_eq!(again, Err(retry(1, "answered 502 Bad Gateway")));
     let cause = "answered 409 Conflict incompatible: READER_FIELD_MISSING".into();
     assert_eq!(registry.register("audit-value", r#""string""#).await, Err(RegistryFault::Refused { cause }));
+}
+
+#[tokio::test]
+async fn compatible_schemas_alone_are_demanded_for_a_subject() {
+    let path = "/config/audit-value";
+    let forbidden = Says::Json(403, json!({ "error_code": 40301, "message": "not yours" }));
+    let fake = Arc::<Fake>::default().on(path, [Says::Json(200, json!({ "compatibility": COMPATIBILITY })), forbidden]);
+    let registry = registry(&fake).await;
+    assert_eq!(registry.require_compatibility("audit-value").await, Ok(()));
+    assert_eq!(fake.bodies.lock().unwrap()[0], json!({ "compatibility": "FULL_TRANSITIVE" }));
+    let cause = "answered 403 Forbidden not yours".into();
+    assert_eq!(registry.require_compatibility("audit-value").await, Err(RegistryFault::Refused { cause }));
+    assert_eq!(fake.seen(), ["PUT /config/audit-value"; 2]);
 }
 
 #[tokio::test]

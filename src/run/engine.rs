@@ -75,7 +75,7 @@ enum Waiting {
     /// The receipt keeps the consumer from reading on while there is no room for the records.
     Records {
         records: VecDeque<Record>,
-        _receipt: Receipt,
+        _receipt: Option<Receipt>,
     },
     Reached(NextOffset),
 }

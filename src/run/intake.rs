@@ -1,6 +1,9 @@
 //! One task for each partition that is read: it decodes and maps in order, and may wait without holding up others.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -17,8 +20,8 @@ const SLICE: usize = 200;
 /// What a partition yields, in order.
 #[derive(Debug)]
 pub(super) enum Yield {
-    /// `receipt` is to be dropped when all of them have been taken.
-    Records { partition: PartitionId, epoch: Epoch, records: Vec<Record>, receipt: Receipt },
+    /// `receipt` is to be dropped when all of them have been taken; the last part of what was fetched together has it.
+    Records { partition: PartitionId, epoch: Epoch, records: Vec<Record>, receipt: Option<Receipt> },
     /// The reader has passed everything before `position`.
     Reached { partition: PartitionId, epoch: Epoch, position: NextOffset },
 }
@@ -78,11 +81,24 @@ async fn take_in(
                 let mut records = Vec::with_capacity(messages.len());
                 for slice in messages.chunks(SLICE) {
                     for message in slice {
-                        records.push(reader.read(message).await);
+                        let mut reading = pin!(reader.read(message));
+                        let record = match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
+                            Poll::Ready(record) => record,
+                            Poll::Pending => {
+                                // It waits for the registry; what came before it does not wait with it.
+                                let records = std::mem::take(&mut records);
+                                let part = Yield::Records { partition, epoch, records, receipt: None };
+                                if yields.send(part).is_err() {
+                                    return;
+                                }
+                                reading.await
+                            }
+                        };
+                        records.push(record);
                     }
                     tokio::task::yield_now().await;
                 }
-                Yield::Records { partition, epoch, records, receipt }
+                Yield::Records { partition, epoch, records, receipt: Some(receipt) }
             }
         };
         if yields.send(next).is_err() {

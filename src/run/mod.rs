@@ -18,7 +18,7 @@ mod settings;
 
 pub use mapping::FeedMapping;
 pub use picture::Names;
-pub use prepare::{Parts, StartFault, kafka_settings};
+pub use prepare::{Parts, RegisteredAudit, StartFault, kafka_settings, register_audit};
 pub use totals::Totals;
 
 use std::sync::Arc;

@@ -99,9 +99,8 @@ impl Compiled {
         let framing = match &self.registry {
             None => AuditFraming::SingleObject,
             Some(registry) => {
-                let subject = format!("{}-value", config.audit.topic);
-                let schema_id = registry.register(&subject, SCHEMA).await.map_err(StartFault::client)?;
-                AuditFraming::Confluent { schema_id }
+                let registered = registry.register(&audit_subject(config), SCHEMA).await;
+                AuditFraming::Confluent { schema_id: registered.map_err(StartFault::client)? }
             }
         };
         let process = Uuid::new_v4();
@@ -126,6 +125,30 @@ impl Compiled {
 #[must_use]
 pub fn kafka_settings(config: &Config) -> Arc<KafkaSettings> {
     Arc::new(settings::kafka(config))
+}
+
+/// The schema of the audit rows, where the registry has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisteredAudit {
+    pub subject: String,
+    pub schema_id: i32,
+}
+
+/// Registers the schema of the audit rows under a subject that takes compatible schemas alone; `None` without a registry.
+///
+/// # Errors
+/// The registry's address is none, or it cannot be reached, or it refuses.
+pub async fn register_audit(config: &Config) -> Result<Option<RegisteredAudit>, StartFault> {
+    let Some(registry) = config.registry.as_ref().map(open_registry).transpose()? else { return Ok(None) };
+    let subject = audit_subject(config);
+    registry.require_compatibility(&subject).await.map_err(StartFault::client)?;
+    let schema_id = registry.register(&subject, SCHEMA).await.map_err(StartFault::client)?;
+    Ok(Some(RegisteredAudit { subject, schema_id }))
+}
+
+/// As Confluent's clients name it for the values of a topic.
+fn audit_subject(config: &Config) -> String {
+    format!("{}-value", config.audit.topic)
 }
 
 fn open_registry(registry: &ConfiguredRegistry) -> Result<Arc<Registry>, StartFault> {

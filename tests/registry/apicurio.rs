@@ -1,0 +1,116 @@
+//! The registry: one process for the binary, gone when the test process is.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep};
+
+/// A start takes ten seconds; the rest is for a machine that is busy with other things.
+const START_DEADLINE: Duration = Duration::from_mins(2);
+
+static SHARED: OnceCell<Apicurio> = OnceCell::const_new();
+
+pub(crate) struct Apicurio {
+    url: String,
+    /// Without idle connections: each test has a runtime of its own, and one that a test opened would end with it.
+    client: Client,
+    /// Its standard input, which ends with this process, holds the registry alive.
+    _shell: Child,
+}
+
+/// Where a schema refers to.
+#[derive(Clone, Copy)]
+pub(crate) struct Reference {
+    pub(crate) name: &'static str,
+    pub(crate) subject: &'static str,
+    pub(crate) version: i32,
+}
+
+impl Apicurio {
+    /// The registry that all tests share. Each brings subjects of its own.
+    pub(crate) async fn shared() -> &'static Self {
+        SHARED.get_or_init(Self::start).await
+    }
+
+    async fn start() -> Self {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let home = target.parent().expect("it is a folder of target").join("tools/schema-registry");
+        assert!(home.join("recipe").exists(), "no registry in {} (run scripts/schema-registry)", home.display());
+        let (port, management) = (free_port(), free_port());
+        let log: PathBuf = target.join(format!("schema-registry-{port}.log"));
+        let out = File::create(&log).unwrap();
+        let shell = Command::new("sh")
+            .args(["-c", r#""$@" & read -r _; kill -s KILL "$!""#, "registry"])
+            .arg(home.join("java/bin/java"))
+            // Half a start goes into compiling code that runs once.
+            .args(["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
+            .args(["-Dquarkus.http.host=127.0.0.1", "-Dquarkus.management.host=127.0.0.1"])
+            .arg(format!("-Dquarkus.http.port={port}"))
+            .arg(format!("-Dquarkus.management.port={management}"))
+            .args(["-Dapicurio.rest.deletion.artifact-version.enabled=true", "-jar"])
+            .arg(home.join("app/quarkus-run.jar"))
+            .stdin(Stdio::piped())
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            // Away from the terminal's group: an interrupt from the keyboard ends the tests, not the clearing up.
+            .process_group(0)
+            .spawn()
+            .expect("every Unix has a shell");
+        let ready = format!("http://127.0.0.1:{management}/health/ready");
+        let deadline = Instant::now() + START_DEADLINE;
+        let client = Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        while !client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            assert!(Instant::now() < deadline, "the registry does not start; its log: {}", log.display());
+            sleep(Duration::from_millis(100)).await;
+        }
+        Self { url: format!("http://127.0.0.1:{port}/apis/ccompat/v7"), client, _shell: shell }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Registers a schema; its id, or why it is refused.
+    pub(crate) async fn try_register(
+        &self,
+        subject: &str,
+        schema: &Value,
+        references: &[Reference],
+    ) -> Result<i32, (StatusCode, Value)> {
+        let references: Vec<Value> = references
+            .iter()
+            .map(|to| json!({"name": to.name, "subject": to.subject, "version": to.version}))
+            .collect();
+        let body = json!({"schema": schema.to_string(), "references": references});
+        let (status, said) = self.ask(Method::POST, &format!("subjects/{subject}/versions"), Some(body)).await;
+        let id = said["id"].as_i64().and_then(|id| i32::try_from(id).ok());
+        if status.is_success() { Ok(id.expect("a success has an id")) } else { Err((status, said)) }
+    }
+
+    pub(crate) async fn register(&self, subject: &str, schema: &Value) -> i32 {
+        self.try_register(subject, schema, &[]).await.unwrap()
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let request = self
+            .client
+            .request(method, format!("{}/{path}", self.url))
+            .header("content-type", "application/vnd.schemaregistry.v1+json")
+            .body(body.map_or_else(String::new, |body| body.to_string()));
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
