@@ -2,6 +2,7 @@
 //!
 //! Where the two differ on purpose a test of its own says so.
 
+mod annotated;
 mod choices;
 
 use std::fmt::Write;
@@ -13,9 +14,10 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
+use annotated::Annotated;
 use choices::Choices;
 
-use super::tests::{Listed, shown};
+use super::tests::{Listed, shown, try_plan_of};
 use super::*;
 
 /// What the resolved value yields, as [`Listed`] would have it.
@@ -129,6 +131,26 @@ proptest! {
             (Err(_), Err(_)) => {}
             (ours, theirs) => prop_assert!(false, "{:?}\n{:?}\n{}\n{}", ours, theirs.map_err(|e| e.to_string()), case.writer, case.reader),
         }
+    }
+
+    #[test]
+    fn every_annotation_and_logical_type_yields_what_the_reference_says(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let case = Annotated::new(&mut Choices::new(&bytes));
+        let texts: Vec<String> = case.references.iter().map(Json::to_string).collect();
+        let references: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let schemas = case.references.iter().chain([&case.writer]).map(Json::to_string).collect::<Vec<_>>();
+        let parsed = AvroSchema::parse_list(&schemas).unwrap();
+        let writer = GenericDatumWriter::builder(parsed.last().unwrap()).schemata(parsed.iter().collect()).unwrap();
+        let writer = writer.build().unwrap();
+        let payload = writer.write_value_to_vec(case.value.clone()).unwrap();
+
+        let plan = try_plan_of(&case.reader.to_string(), &references);
+        let plan = plan.unwrap_or_else(|faults| panic!("{}\n{faults:#?}", case.reader));
+        let decoder = Decoder::compile(&case.writer.to_string(), &references, &plan).unwrap();
+        let mut listed = Listed::default();
+        decoder.decode_into(&payload, &mut listed).unwrap();
+        listed.0.sort_by(|(a, _), (b, _)| a.cmp(b));
+        prop_assert_eq!(listed.0, case.expected, "{}\n{}", case.writer, case.reader);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::mapping::plan::Overrides;
+use crate::mapping::plan::{Overrides, PlanFault};
 
 /// What a record yields, as `path=value` in the order in which it is put; `+` begins a content.
 #[derive(Default)]
@@ -38,6 +38,10 @@ pub(super) fn plan(fields: &str) -> Plan {
 
 /// A plan of this record schema; constants make it complete.
 pub(super) fn plan_of(schema: &str) -> Plan {
+    try_plan_of(schema, &[]).unwrap_or_else(|faults| panic!("{schema}: {faults:#?}"))
+}
+
+pub(super) fn try_plan_of(schema: &str, references: &[&str]) -> Result<Plan, Vec<PlanFault>> {
     let overrides = [
         ("event_name", "lead"),
         ("action_source", "web"),
@@ -46,7 +50,7 @@ pub(super) fn plan_of(schema: &str) -> Plan {
         ("user_data.em", "a@example.com"),
     ];
     let overrides: Overrides = overrides.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
-    Plan::compile("r", schema, &[], &overrides).unwrap_or_else(|faults| panic!("{schema}: {faults:#?}"))
+    Plan::compile("r", schema, references, &overrides)
 }
 
 fn writer(fields: &str) -> String {

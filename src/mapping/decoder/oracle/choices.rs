@@ -15,16 +15,16 @@ impl<'b> Choices<'b> {
         Self { bytes: bytes.iter(), n_names: 0 }
     }
 
-    fn below(&mut self, count: usize) -> usize {
+    pub(super) fn below(&mut self, count: usize) -> usize {
         usize::from(self.bytes.next().copied().unwrap_or(0)) % count
     }
 
-    fn name(&mut self, stem: &str) -> String {
+    pub(super) fn name(&mut self, stem: &str) -> String {
         self.n_names += 1;
         format!("{stem}{}", self.n_names)
     }
 
-    fn number(&mut self) -> i64 {
+    pub(super) fn number(&mut self) -> i64 {
         let wide = self.below(8) == 7;
         let mut number = 0_i64;
         for _ in 0..(if wide { 8 } else { 2 }) {
@@ -187,11 +187,11 @@ impl<'b> Choices<'b> {
         }
     }
 
-    fn int(&mut self) -> i32 {
+    pub(super) fn int(&mut self) -> i32 {
         i32::try_from(self.number() % (1 << 31)).unwrap()
     }
 
-    fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         (0..self.below(4)).map(|_| ['a', 'ß', '𝕏', ' '][self.below(4)]).collect()
     }
 }
