@@ -3,13 +3,13 @@
 //! Decisions are pure, the world is a shell around them:
 //!
 //! ```text
-//! main → commands → run → config → { mapping, pipeline, kafka, pinterest, admin } → domain
+//! main → commands → run → config → { mapping, pipeline, kafka, pinterest, admin, telemetry } → domain
 //! ```
 //!
 //! - [`domain`] holds the words: records, events, answers, outcomes, and what may not be printed.
 //! - [`mapping`] makes an event of a record's bytes by an annotated reader schema.
 //! - [`pipeline`] decides what is sent, suppressed, written and committed; it reads no clock and touches nothing.
-//! - [`kafka`] and [`pinterest`] touch the world; [`admin`] shows the work.
+//! - [`kafka`] and [`pinterest`] touch the world; [`admin`] and [`telemetry`] show the work.
 //! - [`run`] is the one loop that carries inputs to the core and its effects out again.
 //!
 //! Modules in braces do not import each other; a test reads the `use` lines and says so.
@@ -23,3 +23,4 @@ pub mod mapping;
 pub mod pinterest;
 pub mod pipeline;
 pub mod run;
+pub mod telemetry;

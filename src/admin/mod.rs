@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/livez` | 200 while the loop turns, else 503: restart the process |
 //! | `/readyz` | 200 once every assigned partition is restored, else 503 with the reasons |
+//! | `/metrics` | text: what was measured |
 //! | `/status` | JSON: partitions, lanes, records accounted for |
 //!
 //! A lane that cannot post is an alarm and shows in `/status`; it makes the process neither dead nor unready, because a
@@ -11,10 +12,12 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
@@ -85,10 +88,19 @@ pub struct Records {
     pub count: u64,
 }
 
+/// Where the pages take from what they show.
 #[derive(Clone)]
-struct Pages {
-    picture: watch::Receiver<Picture>,
-    clock: fn() -> BootTime,
+pub struct Sources {
+    pub picture: watch::Receiver<Picture>,
+    pub metrics: MetricsPage,
+    pub clock: fn() -> BootTime,
+}
+
+/// The page `/metrics`.
+#[derive(Clone)]
+pub struct MetricsPage {
+    pub content_type: &'static str,
+    pub text: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 /// Serves the pages until `shutdown`.
@@ -97,28 +109,28 @@ struct Pages {
 /// If the listener fails.
 pub async fn serve(
     listener: TcpListener,
-    picture: watch::Receiver<Picture>,
-    clock: fn() -> BootTime,
+    sources: Sources,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let pages = Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .route("/status", get(status))
-        .with_state(Pages { picture, clock });
+        .with_state(sources);
     axum::serve(listener, pages).with_graceful_shutdown(shutdown).await
 }
 
-async fn livez(State(pages): State<Pages>) -> (StatusCode, String) {
-    answer(dead(&pages.picture.borrow(), (pages.clock)()).as_slice())
+async fn livez(State(sources): State<Sources>) -> (StatusCode, String) {
+    answer(dead(&sources.picture.borrow(), (sources.clock)()).as_slice())
 }
 
-async fn readyz(State(pages): State<Pages>) -> (StatusCode, String) {
-    answer(&unready(&pages.picture.borrow()))
+async fn readyz(State(sources): State<Sources>) -> (StatusCode, String) {
+    answer(&unready(&sources.picture.borrow()))
 }
 
-async fn status(State(pages): State<Pages>) -> Json<Status> {
-    Json(pages.picture.borrow().status.clone())
+async fn status(State(sources): State<Sources>) -> Json<Status> {
+    Json(sources.picture.borrow().status.clone())
 }
 
 fn answer(reasons: &[String]) -> (StatusCode, String) {
@@ -127,6 +139,10 @@ fn answer(reasons: &[String]) -> (StatusCode, String) {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n")
     }
+}
+
+async fn metrics(State(sources): State<Sources>) -> ([(HeaderName, &'static str); 1], String) {
+    ([(CONTENT_TYPE, sources.metrics.content_type)], (sources.metrics.text)())
 }
 
 fn dead(picture: &Picture, now: BootTime) -> Option<String> {
@@ -190,7 +206,9 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let (pictures, picture_of) = watch::channel(picture(&[PartitionState::Restoring]));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let serving = tokio::spawn(serve(listener, picture_of, || BootTime(10_000), async {
+        let metrics = MetricsPage { content_type: "text/plain", text: Arc::new(|| "a 1\n".to_owned()) };
+        let sources = Sources { picture: picture_of, metrics, clock: || BootTime(10_000) };
+        let serving = tokio::spawn(serve(listener, sources, async {
             stopped.await.ok();
         }));
         let get = async |path: &str| {
@@ -202,6 +220,7 @@ mod tests {
         pictures.send_replace(picture(&[PartitionState::Reading]));
         assert_eq!(get("/readyz").await.0, 200);
         insta::assert_snapshot!(get("/status").await.1, @r#"{"partitions":[{"feed":"order","partition":0,"state":"reading","position":7,"unaccounted":0,"window_keys":3,"window_evicted":0,"window_covers_seconds":172800}],"lanes":[],"records":[]}"#);
+        assert_eq!(get("/metrics").await, (200, "a 1\n".to_owned()));
         stop.send(()).expect("it serves");
         serving.await.expect("no panic").expect("no fault");
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -11,9 +12,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
 use super::exit::{Exit, Failure};
-use crate::admin;
+use crate::admin::{self, MetricsPage, Sources};
 use crate::config::{self, Config, Faults};
 use crate::run::{self, End, Names, Parts, Progress, StartFault, clock};
+use crate::telemetry::text::{CONTENT_TYPE, expose};
 
 /// Relay the feeds of a configuration to Pinterest until SIGTERM or SIGINT; a second signal stops at once
 #[derive(Debug, clap::Args)]
@@ -52,7 +54,8 @@ fn relay(config: &Config) -> Result<Exit, Failure> {
 
 async fn until_rest(config: &Config) -> Result<Exit, Failure> {
     let mut stop = stop_signals()?;
-    let (progress, watched) = watch::channel(Progress { turned: clock::boot(), ..Progress::default() });
+    let (progress, watched) =
+        watch::channel(Progress { turned: clock::boot(), started: clock::wall(), ..Progress::default() });
     if let Some(admin) = &config.admin {
         serve_pages(admin.listen, Names::of(config), watched).await?;
     }
@@ -81,17 +84,26 @@ async fn serve_pages(listen: SocketAddr, names: Names, mut progress: watch::Rece
         next: "choose another address for `admin.listen`".to_owned(),
     })?;
     let (pictures, picture) = watch::channel(names.picture(&progress.borrow()));
+    let metrics = metrics_page(names.clone(), progress.clone());
     tokio::spawn(async move {
         while progress.changed().await.is_ok() {
             pictures.send_replace(names.picture(&progress.borrow_and_update()));
         }
     });
     tokio::spawn(async move {
-        if let Err(error) = admin::serve(listener, picture, clock::boot, std::future::pending()).await {
+        if let Err(error) =
+            admin::serve(listener, Sources { picture, metrics, clock: clock::boot }, std::future::pending()).await
+        {
             tracing::error!(%error, "the admin pages are served no longer");
         }
     });
     Ok(())
+}
+
+/// `/metrics`, measured when it is asked for.
+fn metrics_page(names: Names, progress: watch::Receiver<Progress>) -> MetricsPage {
+    let text = move || expose(&names.reading(&progress.borrow()));
+    MetricsPage { content_type: CONTENT_TYPE, text: Arc::new(text) }
 }
 
 /// A runtime with room for the threads that restore partitions.

@@ -160,7 +160,7 @@ impl Identity {
 }
 
 /// A set of identity parameters: names, never values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdentitySet(u16);
 
 impl IdentitySet {

@@ -115,6 +115,12 @@ impl Lane {
         self.batches.iter().filter(|batch| matches!(batch.stage, BatchStage::Posted { .. })).count()
     }
 
+    /// Events in those.
+    pub(crate) fn posted_events(&self) -> usize {
+        let posted = self.batches.iter().filter(|batch| matches!(batch.stage, BatchStage::Posted { .. }));
+        posted.map(|batch| batch.elements.len()).sum()
+    }
+
     /// Batches formed and not posted.
     pub(crate) fn prepared(&self) -> usize {
         self.batches.len() - self.posted()

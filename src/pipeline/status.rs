@@ -39,6 +39,8 @@ pub struct LaneStatus {
     pub queued: usize,
     /// Batches posted and not answered.
     pub posted: usize,
+    /// Events in those.
+    pub posted_events: usize,
     /// Why it sends one event at a time, if it does.
     pub trouble: Option<Trouble>,
 }
@@ -60,6 +62,7 @@ impl Pipeline {
             lane: LaneId(number),
             queued: lane.queue.len(),
             posted: lane.posted(),
+            posted_events: lane.posted_events(),
             trouble: match lane.mode {
                 Mode::Probing { cause, .. } => Some(cause),
                 Mode::Open | Mode::Paused { .. } => None,

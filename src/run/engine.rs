@@ -11,19 +11,21 @@ use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::domain::{Answered, BatchId, BootTime, Epoch, Fate, NextOffset, PartitionId, Record};
+use crate::domain::{Answered, BatchId, BootTime, Epoch, Fate, LaneId, NextOffset, PartitionId, Record};
 use crate::kafka::Receipt;
 use crate::kafka::consumer::ConsumerRemote;
 use crate::kafka::message::{Assignment, ConsumerEvent, ConsumerFailure};
 use crate::kafka::transactions::{TransactionEvent, TransactionFailure, Transactions};
 use crate::pinterest::Client;
 use crate::pipeline::{Batch, Effect, Input, Pipeline};
+use crate::telemetry::label::{Change, CommitEnd};
 
 use super::clock;
 use super::feed::FeedReader;
 use super::intake::{Intake, Raw, Yield};
 use super::restoring::{Restoration, Restoring};
-use super::totals::Totals;
+use super::totals::{Accounting, Totals};
+use super::traffic::Traffic;
 use super::{End, Progress};
 
 /// Records that go into the core between two looks at everything else: about a millisecond of its work.
@@ -53,8 +55,10 @@ pub(super) struct State {
     effects: Vec<Effect>,
     holdings: HashMap<PartitionId, Holding>,
     /// What the transaction under way will have accounted for.
-    under_way: Totals,
+    under_way: Accounting,
+    under_way_since: BootTime,
     totals: Totals,
+    traffic: Traffic,
     told_at: BootTime,
     /// Why the work comes to rest.
     ending: Option<End>,
@@ -63,6 +67,8 @@ pub(super) struct State {
 /// A partition that the group has given to us.
 struct Holding {
     assignment: Assignment,
+    /// When it was given.
+    since: BootTime,
     epoch: Option<Epoch>,
     /// Cleared when the epoch ends: a restore under way then gives up.
     held: Arc<AtomicBool>,
@@ -84,6 +90,15 @@ impl Drop for Holding {
     fn drop(&mut self) {
         self.held.store(false, Ordering::Relaxed);
     }
+}
+
+/// The end of a post.
+struct PostEnd {
+    batch: BatchId,
+    lane: LaneId,
+    events: usize,
+    took: Duration,
+    answered: Answered,
 }
 
 /// What comes in.
@@ -169,14 +184,20 @@ impl Engine {
         match event {
             ConsumerEvent::Assigned { partition, assignment } => {
                 let held = Arc::new(AtomicBool::new(true));
-                let holding = Holding { assignment, epoch: None, held, intake: None, inbox: VecDeque::new() };
+                let since = clock::boot();
+                let holding = Holding { assignment, since, epoch: None, held, intake: None, inbox: VecDeque::new() };
+                self.state.traffic.moved(partition.feed, Change::Assigned);
                 self.state.holdings.insert(partition, holding);
                 if self.state.ending.is_none() {
                     self.step(Input::Assigned(partition));
                 }
             }
-            ConsumerEvent::Revoked(partitions) => self.step(Input::Revoked(partitions)),
+            ConsumerEvent::Revoked(partitions) => {
+                self.count_moved(&partitions, Change::Revoked);
+                self.step(Input::Revoked(partitions));
+            }
             ConsumerEvent::Lost(partitions) => {
+                self.count_moved(&partitions, Change::Lost);
                 for partition in &partitions {
                     self.state.holdings.remove(partition);
                 }
@@ -195,6 +216,12 @@ impl Engine {
             ConsumerEvent::Failed(failure) => return self.consumer_failed(&failure),
         }
         Turn::Next
+    }
+
+    fn count_moved(&mut self, partitions: &[PartitionId], change: Change) {
+        for partition in partitions {
+            self.state.traffic.moved(partition.feed, change);
+        }
     }
 
     fn intake(&self, partition: PartitionId, epoch: Epoch) -> Option<&Intake> {
@@ -218,13 +245,13 @@ impl Engine {
         match event {
             TransactionEvent::Ready => tracing::debug!("the transactional producer is ready"),
             TransactionEvent::Ended { transaction, fate } => {
-                let accounted = std::mem::take(&mut self.state.under_way);
-                if matches!(fate, Fate::Committed(_)) {
-                    self.state.totals.add(&accounted);
-                }
+                self.count_transaction(&fate);
                 self.step(Input::Ended { transaction, fate });
             }
-            TransactionEvent::Unknown(transaction) => self.step(Input::Unknown(transaction)),
+            TransactionEvent::Unknown(transaction) => {
+                self.state.traffic.transaction_unknown();
+                self.step(Input::Unknown(transaction));
+            }
             TransactionEvent::Failed(failure) => {
                 return Turn::End(match failure {
                     TransactionFailure::MembershipLost(_) | TransactionFailure::Fenced { .. } => {
@@ -239,8 +266,22 @@ impl Engine {
         Turn::Next
     }
 
-    fn answered(&mut self, answer: Option<(BatchId, Answered)>) -> Turn {
-        if let Some((batch, answered)) = answer {
+    fn count_transaction(&mut self, fate: &Fate) {
+        let now = clock::now();
+        let accounting = std::mem::take(&mut self.state.under_way);
+        let end = match fate {
+            Fate::Committed(_) => {
+                self.state.totals.commit(&accounting, now.wall);
+                CommitEnd::Committed
+            }
+            Fate::Aborted(_) => CommitEnd::Aborted,
+        };
+        self.state.traffic.transaction_ended(end, now.boot.since(self.state.under_way_since));
+    }
+
+    fn answered(&mut self, answer: Option<PostEnd>) -> Turn {
+        if let Some(PostEnd { batch, lane, events, took, answered }) = answer {
+            self.state.traffic.answered(lane, events, &answered.answer, took);
             self.step(Input::Posted { batch, answered });
         }
         Turn::Next
@@ -319,7 +360,7 @@ impl Engine {
     }
 
     /// Does what the core asked for.
-    fn perform(&mut self, answers: &UnboundedSender<(BatchId, Answered)>) {
+    fn perform(&mut self, answers: &UnboundedSender<PostEnd>) {
         for effect in std::mem::take(&mut self.state.effects) {
             match effect {
                 Effect::Restore { partition, epoch } => {
@@ -330,7 +371,8 @@ impl Engine {
                 }
                 Effect::Post(batch) => self.post(batch, answers.clone()),
                 Effect::Commit(transaction) => {
-                    self.state.under_way = Totals::of(&transaction);
+                    self.state.under_way = Accounting::of(&transaction);
+                    self.state.under_way_since = clock::boot();
                     self.transactions.commit(transaction);
                 }
                 Effect::Resolve(transaction) => self.transactions.resolve(transaction),
@@ -343,13 +385,16 @@ impl Engine {
         }
     }
 
-    fn post(&self, batch: Batch, answers: UnboundedSender<(BatchId, Answered)>) {
+    fn post(&self, batch: Batch, answers: UnboundedSender<PostEnd>) {
         let client = self.clients.get(usize::from(batch.lane.0)).expect("lanes of the core are those of the clients");
         let client = Arc::clone(client);
         tokio::spawn(async move {
+            let begun = clock::boot();
             let answered = client.post(&batch.bodies).await;
+            let took = clock::boot().since(begun);
+            let end = PostEnd { batch: batch.id, lane: batch.lane, events: batch.bodies.len(), took, answered };
             // Nobody listens any more only when the process stops at once.
-            if answers.send((batch.id, answered)).is_err() {
+            if answers.send(end).is_err() {
                 tracing::debug!("an answer came after the loop had ended");
             }
         });
@@ -362,7 +407,13 @@ impl Engine {
             return;
         }
         self.state.told_at = now.boot;
-        let (totals, status) = (self.state.totals.clone(), self.core.status(now.wall));
-        self.progress.send_replace(Progress { turned: now.boot, totals, status: Some(status) });
+        let State { totals, traffic, holdings, .. } = &self.state;
+        let restoring = holdings.iter().filter_map(|(id, holding)| match holding.intake {
+            None => Some((*id, holding.since)),
+            Some(_) => None,
+        });
+        let (totals, traffic, restoring) = (totals.clone(), traffic.clone(), restoring.collect());
+        let (started, status) = (self.progress.borrow().started, Some(self.core.status(now.wall)));
+        self.progress.send_replace(Progress { turned: now.boot, started, totals, traffic, restoring, status });
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
 //! a feed's files what maps its records; `engine` is the loop; `feed` and `intake` decode and map; `restoring` brings
-//! partitions back; `picture` shows the work to the admin pages; `clock` reads the clocks.
+//! partitions back; `picture` shows the work to the admin pages and `measures` to the metrics, from
+//! what `totals` and `traffic` count; `clock` reads the clocks.
 
 pub mod clock;
 pub mod feed;
@@ -10,9 +11,11 @@ pub mod mapping;
 pub mod picture;
 pub mod prepare;
 pub mod totals;
+pub mod traffic;
 
 mod engine;
 mod intake;
+mod measures;
 mod restoring;
 mod settings;
 
@@ -20,7 +23,9 @@ pub use mapping::FeedMapping;
 pub use picture::Names;
 pub use prepare::{Parts, RegisteredAudit, StartFault, kafka_settings, register_audit};
 pub use totals::Totals;
+pub use traffic::Traffic;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::select;
@@ -29,7 +34,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::domain::BootTime;
+use crate::domain::{BootTime, PartitionId, UnixMillis};
 use crate::kafka::consumer::{Consumer, Leaving};
 use crate::kafka::restore::Restorer;
 use crate::kafka::transactions::Transactions;
@@ -56,8 +61,13 @@ pub enum End {
 pub struct Progress {
     /// When the loop turned last.
     pub turned: BootTime,
+    /// When the process started.
+    pub started: UnixMillis,
     /// Records whose audit rows are committed.
     pub totals: Totals,
+    pub traffic: Traffic,
+    /// Since when partitions are being restored.
+    pub restoring: HashMap<PartitionId, BootTime>,
     pub status: Option<Status>,
 }
 

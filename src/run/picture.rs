@@ -2,7 +2,7 @@
 
 use crate::admin::{Lane, Partition, PartitionState, Picture, Records, Status};
 use crate::config::Config;
-use crate::domain::{FeedId, NotTaken};
+use crate::domain::{FeedId, LaneId, NotTaken};
 use crate::pipeline::Trouble;
 
 use super::Progress;
@@ -10,8 +10,8 @@ use super::Progress;
 /// The names of feeds and lanes, in the order of the configuration.
 #[derive(Clone, Debug)]
 pub struct Names {
-    feeds: Vec<String>,
-    lanes: Vec<String>,
+    pub(super) feeds: Vec<String>,
+    pub(super) lanes: Vec<String>,
 }
 
 impl Names {
@@ -23,8 +23,12 @@ impl Names {
         }
     }
 
-    fn feed(&self, feed: FeedId) -> String {
+    pub(super) fn feed(&self, feed: FeedId) -> String {
         self.feeds.get(usize::from(feed.0)).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn lane(&self, lane: LaneId) -> String {
+        self.lanes.get(usize::from(lane.0)).cloned().unwrap_or_default()
     }
 
     /// What the pages show of `progress`.
@@ -43,15 +47,14 @@ impl Names {
             window_covers_seconds: partition.window_covers.as_secs(),
         });
         let lanes = lanes.iter().map(|lane| Lane {
-            lane: self.lanes.get(usize::from(lane.lane.0)).cloned().unwrap_or_default(),
+            lane: self.lane(lane.lane),
             queued: lane.queued,
             requests: lane.posted,
             trouble: lane.trouble.map(|trouble| words(trouble).to_owned()),
         });
-        let records = progress.totals.iter().map(|(feed, outcome, count)| Records {
-            feed: self.feed(feed),
-            outcome: outcome.as_str(),
-            count,
+        let records = progress.totals.feeds().flat_map(|(feed, totals)| {
+            let records = totals.outcomes().into_iter();
+            records.map(move |(outcome, count)| Records { feed: self.feed(feed), outcome: outcome.as_str(), count })
         });
         let status = Status { partitions: partitions.collect(), lanes: lanes.collect(), records: records.collect() };
         Picture { turned: progress.turned, status }

@@ -11,7 +11,7 @@ pub(crate) struct Source {
 }
 
 /// Who may import whom: each may import those of a lower rank, and `domain` all may. Equal ranks never meet.
-const RANKS: [(&str, u8); 9] = [
+const RANKS: [(&str, u8); 10] = [
     ("commands", 4),
     ("run", 3),
     ("config", 2),
@@ -20,6 +20,7 @@ const RANKS: [(&str, u8); 9] = [
     ("kafka", 1),
     ("pinterest", 1),
     ("admin", 1),
+    ("telemetry", 1),
     ("domain", 0),
 ];
 
@@ -139,7 +140,7 @@ fn order(from: &str, to: &str) -> Option<String> {
     (rank(from)? <= of_target).then(|| {
         format!(
             "{from} imports {to}; the order is main, commands, run, config, {{mapping, pipeline, kafka, pinterest, \
-             admin}}, domain, each knowing only what stands behind it"
+             admin, telemetry}}, domain, each knowing only what stands behind it"
         )
     })
 }

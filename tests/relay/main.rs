@@ -16,6 +16,8 @@ mod killed;
 #[cfg(test)]
 mod members;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod pinterest_away;
 #[cfg(test)]
 mod process;

@@ -32,6 +32,8 @@ pub(crate) struct Terms {
     pub(crate) pipeline: &'static str,
     pub(crate) lane: &'static str,
     pub(crate) registry: Option<String>,
+    /// Of the admin pages, as a line of the configuration.
+    pub(crate) admin: String,
 }
 
 impl Default for Terms {
@@ -41,6 +43,7 @@ impl Default for Terms {
             pipeline: "answer_timeout: 2s, connect_timeout: 1s",
             lane: "batch_events: 200, concurrency: 4, backoff_min: 50ms, backoff_max: 1s",
             registry: None,
+            admin: String::new(),
         }
     }
 }
@@ -127,7 +130,7 @@ impl<'b> Shop<'b> {
 
     /// Writes the configuration of a process. It fetches little at a time, so that the feeds alternate.
     pub(crate) fn config(&self, instance: &str) -> PathBuf {
-        let Terms { times, pipeline, lane, registry } = &self.terms;
+        let Terms { times, pipeline, lane, registry, admin } = &self.terms;
         let framing = if registry.is_some() { "confluent" } else { "single_object" };
         let feeds = DemoFeed::ALL.map(|feed| {
             let (name, topic) = (feed.name(), self.topic(feed));
@@ -142,6 +145,7 @@ impl<'b> Shop<'b> {
              properties: {{reconnect.backoff.max.ms: 250, max.partition.fetch.bytes: 32768}}}}\n\
              audit: {{topic: {audit}}}\n\
              {registry}\
+             {admin}\
              pipeline: {{{pipeline}}}\n\
              lanes:\n  - {{name: main, ad_account_id: \"{AD_ACCOUNT}\", token: {{file: token}}, \
              base_url: \"{url}\", {lane}}}\n\

@@ -1,0 +1,118 @@
+//! The loop's progress as metrics, with the names that people know.
+
+use std::time::Duration;
+
+use crate::domain::{FeedId, Identity, LaneId, Reason};
+use crate::pipeline::{PartitionStatus, Status, Trouble};
+use crate::telemetry::label::{Cause, Change, CommitEnd, EventStatus, PartitionState, RequestStatus};
+use crate::telemetry::{Metric, Reading, Value};
+
+use super::totals::FeedTotals;
+use super::traffic::LaneTraffic;
+use super::{Names, Progress};
+
+impl Names {
+    /// What `progress` measures. Series of closed labels are there before the first event.
+    #[must_use]
+    pub fn reading(&self, progress: &Progress) -> Reading {
+        let mut reading = Reading::default();
+        reading.add(Metric::BuildInfo, &[env!("CARGO_PKG_VERSION")], 1_u64.into());
+        reading.add(
+            Metric::StartTime,
+            &[],
+            Duration::from_millis(progress.started.0.unsigned_abs()).as_secs_f64().into(),
+        );
+        let nothing = FeedTotals::default();
+        for (id, name) in (0..).map(FeedId).zip(&self.feeds) {
+            let totals = progress.totals.feeds().find(|(feed, _)| *feed == id).map_or(&nothing, |(_, totals)| totals);
+            add_feed(&mut reading, name, totals);
+            for change in Change::ALL {
+                let count = progress.traffic.moved.get(&(id, change)).copied().unwrap_or(0);
+                reading.add(Metric::PartitionsMoved, &[name, change.as_str()], count.into());
+            }
+        }
+        let nothing = LaneTraffic::default();
+        for (id, name) in (0..).map(LaneId).zip(&self.lanes) {
+            add_lane(&mut reading, name, progress.traffic.lanes.get(&id).unwrap_or(&nothing));
+        }
+        for end in CommitEnd::ALL {
+            let count = progress.traffic.transactions.get(&end).copied().unwrap_or(0);
+            reading.add(Metric::Transactions, &[end.as_str()], count.into());
+        }
+        reading.add(Metric::TransactionDuration, &[], (&progress.traffic.transaction_durations).into());
+        if let Some(status) = &progress.status {
+            self.add_status(&mut reading, progress, status);
+        }
+        reading
+    }
+
+    fn add_status(&self, reading: &mut Reading, progress: &Progress, status: &Status) {
+        for (id, feed) in (0..).map(FeedId).zip(&self.feeds) {
+            for state in PartitionState::ALL {
+                let partitions = status.partitions.iter().filter(|partition| partition.partition.feed == id);
+                let count = partitions.filter(|partition| state_of(partition) == state).count();
+                reading.add(Metric::Partitions, &[feed, state.as_str()], count.into());
+            }
+        }
+        for partition in &status.partitions {
+            let (feed, number) = (self.feed(partition.partition.feed), partition.partition.number.to_string());
+            let mut add = |metric, value: Value| reading.add(metric, &[&feed, &number], value);
+            add(Metric::RecordsUnaccounted, partition.span.into());
+            add(Metric::WindowKeys, partition.window_keys.into());
+            add(Metric::WindowEvicted, partition.window_evicted.into());
+            add(Metric::WindowCovered, partition.window_covers.as_secs_f64().into());
+            let restoring = progress.restoring.get(&partition.partition);
+            let since = restoring.map_or(Duration::ZERO, |since| progress.turned.since(*since));
+            add(Metric::RestoreDuration, since.as_secs_f64().into());
+        }
+        for lane in &status.lanes {
+            let name = self.lane(lane.lane);
+            reading.add(Metric::EventsQueued, &[&name], lane.queued.into());
+            reading.add(Metric::EventsInFlight, &[&name], lane.posted_events.into());
+            reading.add(Metric::RequestsInFlight, &[&name], lane.posted.into());
+            for cause in Cause::ALL {
+                let holds = lane.trouble.map(cause_of) == Some(cause);
+                reading.add(Metric::LaneHalted, &[&name, cause.as_str()], u64::from(holds).into());
+            }
+        }
+    }
+}
+
+fn add_feed(reading: &mut Reading, feed: &str, totals: &FeedTotals) {
+    for reason in Reason::ALL {
+        let count = totals.reasons.get(reason).copied().unwrap_or(0);
+        reading.add(Metric::Records, &[feed, reason.kind().as_str(), reason.code()], count.into());
+    }
+    reading.add(Metric::RecordsRedelivered, &[feed], totals.redelivered.into());
+    reading.add(Metric::RecordDuration, &[feed], (&totals.durations).into());
+    reading.add(Metric::EventAge, &[feed], (&totals.ages).into());
+    reading.add(Metric::EventsLate, &[feed], totals.late.into());
+    for parameter in Identity::ALL {
+        let with = totals.identities().filter(|(set, _)| set.contains(parameter));
+        let count: u64 = with.map(|(_, count)| count).sum();
+        reading.add(Metric::EventsIdentity, &[feed, parameter.as_str()], count.into());
+    }
+}
+
+fn add_lane(reading: &mut Reading, lane: &str, traffic: &LaneTraffic) {
+    for status in RequestStatus::ALL {
+        let count = traffic.requests.get(&status).copied().unwrap_or(0);
+        reading.add(Metric::Requests, &[lane, status.as_str()], count.into());
+    }
+    for status in EventStatus::ALL {
+        let count = traffic.events.get(&status).copied().unwrap_or(0);
+        reading.add(Metric::Events, &[lane, status.as_str()], count.into());
+    }
+    reading.add(Metric::RequestDuration, &[lane], (&traffic.durations).into());
+}
+
+const fn state_of(partition: &PartitionStatus) -> PartitionState {
+    if partition.restoring { PartitionState::Restoring } else { PartitionState::Reading }
+}
+
+fn cause_of(trouble: Trouble) -> Cause {
+    match trouble {
+        Trouble::Ambiguous => Cause::Ambiguous,
+        Trouble::NotTaken(cause) => cause.into(),
+    }
+}

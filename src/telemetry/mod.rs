@@ -1,0 +1,26 @@
+//! What the process tells about itself to other systems: metrics.
+//!
+//! It decides how measurements are named and written down, and takes none itself: the loop counts in plain numbers and
+//! hands over a [`Reading`] when somebody asks for one.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `metric` | which metrics there are: name, kind, unit, labels, meaning |
+//! | `label` | which dimensions they have, and which values those take |
+//! | `histogram` | how durations are counted in buckets |
+//! | `reading` | what was measured at one moment |
+//! | `text` | how a reading looks at `/metrics` |
+
+pub mod histogram;
+pub mod label;
+pub mod metric;
+pub mod reading;
+pub mod text;
+
+#[cfg(test)]
+mod docs;
+
+pub use histogram::Histogram;
+pub use label::Label;
+pub use metric::{Kind, Metric, Unit};
+pub use reading::{Reading, Value};
