@@ -8,6 +8,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset as Position, TopicPartitionList};
 use uuid::Uuid;
 
@@ -160,7 +161,10 @@ impl Restorer {
         };
         let (input_start, input_end) = self.uncommitted.fetch_watermarks(input, number, timeout)?;
         let changelog = self.changelog_topic(partition);
-        let (start, end) = self.uncommitted.fetch_watermarks(&changelog, number, timeout).map_err(missing)?;
+        let (start, end) = self
+            .uncommitted
+            .fetch_watermarks(&changelog, number, timeout)
+            .map_err(|error| self.why_without(&changelog, number, error))?;
         let topic_id = match self.settings.cluster {
             Cluster::Kafka => native::topic_id(self.uncommitted.client(), input, timeout)
                 .map_err(|error| RestoreError::Retry(error.to_string()))?,
@@ -174,6 +178,20 @@ impl Restorer {
             retention: self.settings.retention,
             on_lost: self.settings.feed(partition.feed).map(|feed| feed.on_lost).unwrap_or_default(),
         })
+    }
+
+    /// A broker that has just started knows of no topic for a moment. So a partition is missing only if its topic is
+    /// there with others.
+    fn why_without(&self, changelog: &str, number: i32, error: KafkaError) -> RestoreError {
+        match self.uncommitted.fetch_metadata(Some(changelog), self.settings.timeouts.request) {
+            Ok(metadata) => match metadata.topics() {
+                [topic] if lacks(topic.partitions().iter().map(MetadataPartition::id), number) => {
+                    Halt::ChangelogMissing.into()
+                }
+                _ => error.into(),
+            },
+            Err(error) => error.into(),
+        }
     }
 
     fn changelog_topic(&self, partition: PartitionId) -> String {
@@ -292,6 +310,12 @@ impl Restorer {
     }
 }
 
+/// Whether a topic with these partitions lacks this one; without any it is itself unknown.
+fn lacks(partitions: impl Iterator<Item = i32>, number: i32) -> bool {
+    let mut partitions = partitions.peekable();
+    partitions.peek().is_some() && partitions.all(|partition| partition != number)
+}
+
 /// Offsets in the changelog mean nothing for another topic of the same name (P5).
 fn check_topic_id(message: &BorrowedMessage<'_>, topic_id: &str) -> Result<(), Halt> {
     let written = message.headers().into_iter().flat_map(Headers::iter);
@@ -313,13 +337,16 @@ fn position(reader: &BaseConsumer<Logging>, topic: &str, number: i32) -> Result<
     })
 }
 
-fn missing(error: KafkaError) -> RestoreError {
-    match error.rdkafka_error_code() {
-        Some(
-            RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownTopicOrPartition,
-        ) => Halt::ChangelogMissing.into(),
-        Some(_) | None => error.into(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_missing_only_from_a_topic_that_has_others() {
+        for (partitions, number, missing) in
+            [(&[0, 1][..], 2, true), (&[0, 1], 1, false), (&[], 0, false), (&[1, 0], 0, false)]
+        {
+            assert_eq!(lacks(partitions.iter().copied(), number), missing, "{number} in {partitions:?}");
+        }
     }
 }

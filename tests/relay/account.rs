@@ -56,11 +56,14 @@ impl Account {
     /// Reads everything back. To be taken when the relay is at rest.
     pub(crate) async fn of(shop: &Shop<'_>) -> Self {
         let messages = shop.broker.read_all(&shop.audit_topic()).await;
-        let rows: Vec<Row> = messages.iter().map(|message| row(message.payload().unwrap())).collect();
+        let rows = messages.iter().map(|message| row(message.payload().unwrap())).collect();
+        Self::by(rows, shop, &shop.committed().await)
+    }
+
+    fn by(rows: Vec<Row>, shop: &Shop<'_>, committed: &Committed) -> Self {
         let mut account = Self { rows, ..Self::default() };
         account.check_rows(shop);
         account.check_posts(shop);
-        let committed = shop.committed().await;
         for (partition, end) in shop.ends() {
             if committed.get(partition) != Some(end) {
                 account.uncommitted.push(format!("{partition:?} is at {:?} of {end}", committed.get(partition)));
@@ -136,6 +139,16 @@ impl Account {
     pub(crate) fn assert_sound(&self) {
         let faults = self.faults();
         assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    /// Panics unless a log like this one with a row taken out, and with a row twice, is found out.
+    pub(crate) async fn assert_that_it_could_fail(&self, shop: &Shop<'_>) {
+        let committed = shop.committed().await;
+        let mut rows = self.rows.clone();
+        let row = rows.swap_remove(rows.len() / 2);
+        assert_eq!(Self::by(rows.clone(), shop, &committed).missing, [row.place], "a row is taken out");
+        rows.extend([row.clone(), row.clone()]);
+        assert_eq!(Self::by(rows, shop, &committed).doubled, [row.place], "a row is there twice");
     }
 
     /// Nothing happened that could leave a doubt, so none is left.

@@ -9,6 +9,7 @@ use pinrelay::run::clock;
 use tokio::time::Instant;
 
 use super::account::Account;
+use super::process::Signal;
 use super::shop::{PATIENCE, Shop, Terms};
 use super::support::Broker;
 
@@ -157,6 +158,26 @@ async fn a_killed_process_that_starts_again_takes_up_what_it_left() {
 
     let account = Account::of(&shop).await;
     account.assert_sound();
+    account.assert_that_it_could_fail(&shop).await;
     // Which of the two depends on the feeds whose batches were under way: those of the shops are never sent again.
     assert!(0 < account.marked + account.in_doubt, "the kill met no post under way");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_frozen_until_others_have_its_partitions_changes_nothing_when_it_goes_on() {
+    let mut shop = Shop::open(Broker::shared().await, "frozen-process", 31, Terms::slow()).await;
+    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, at: Stage::AfterTaking })]);
+    let (one, other) = (shop.spawn("one"), shop.spawn("other"));
+    let [of_one, _] = shop.shared_by(["one", "other"]).await;
+    shop.sell(6_000).await;
+    shop.desk.until(PATIENCE, |stats| 500 <= stats.processed).await;
+    one.signal(Signal::Stop);
+    let before = shop.committed().await;
+    shop.moves_on(&of_one, &before).await;
+    one.signal(Signal::Continue);
+    shop.settled().await;
+    // Evicted, it comes back as a member or ends, to be started again.
+    drop(one);
+    other.leave(PATIENCE).await;
+    Account::of(&shop).await.assert_sound();
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pinrelay::commands::demo::scenario::DemoFeed;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::groups::GroupInfo;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
@@ -22,30 +23,42 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// Partitions of the input topics.
 pub(crate) type Owned = BTreeSet<(DemoFeed, i32)>;
 
+/// Asks for the offsets that the group has committed.
+pub(crate) struct Offsets {
+    client: BaseConsumer,
+    topics: [(DemoFeed, String); DemoFeed::ALL.len()],
+}
+
+impl Offsets {
+    /// Stable ones: of no transaction that is still open.
+    pub(crate) fn committed(&self, within: Duration) -> KafkaResult<Committed> {
+        let mut list = TopicPartitionList::new();
+        for (feed, topic) in &self.topics {
+            list.add_partition_range(topic, 0, i32::try_from(feed.partitions()).unwrap() - 1);
+        }
+        let list = self.client.committed_offsets(list, within)?;
+        let elements = list.elements();
+        let known = elements.iter().filter_map(|element| {
+            let Offset::Offset(offset) = element.offset() else { return None };
+            let (feed, _) = self.topics.iter().find(|(_, topic)| topic == element.topic()).unwrap();
+            Some(((*feed, element.partition()), offset))
+        });
+        Ok(known.collect())
+    }
+}
+
 impl Shop<'_> {
     fn group_client(&self) -> BaseConsumer {
         self.broker.client().set("group.id", &self.name).create().unwrap()
     }
 
-    /// Stable committed offsets.
+    pub(crate) fn offsets(&self) -> Offsets {
+        Offsets { client: self.group_client(), topics: DemoFeed::ALL.map(|feed| (feed, self.topic(feed))) }
+    }
+
     pub(crate) async fn committed(&self) -> Committed {
-        let client = self.group_client();
-        let topics = DemoFeed::ALL.map(|feed| (feed, self.topic(feed)));
-        let committed = move || {
-            let mut list = TopicPartitionList::new();
-            for (feed, topic) in &topics {
-                list.add_partition_range(topic, 0, i32::try_from(feed.partitions()).unwrap() - 1);
-            }
-            let list = client.committed_offsets(list, ANSWER).unwrap();
-            let elements = list.elements();
-            let known = elements.iter().filter_map(|element| {
-                let Offset::Offset(offset) = element.offset() else { return None };
-                let (feed, _) = topics.iter().find(|(_, topic)| topic == element.topic()).unwrap();
-                Some(((*feed, element.partition()), offset))
-            });
-            known.collect()
-        };
-        spawn_blocking(committed).await.unwrap()
+        let offsets = self.offsets();
+        spawn_blocking(move || offsets.committed(ANSWER)).await.unwrap().unwrap()
     }
 
     /// Returns the partitions of these members when together they own all, and each at least one.

@@ -20,6 +20,9 @@ pub(crate) struct Relay {
 pub(crate) enum Signal {
     Terminate,
     Interrupt,
+    /// Freezes it, as a machine does that is moved or has no memory left.
+    Stop,
+    Continue,
 }
 
 impl Relay {
@@ -55,6 +58,8 @@ impl Relay {
         let name = match signal {
             Signal::Terminate => "TERM",
             Signal::Interrupt => "INT",
+            Signal::Stop => "STOP",
+            Signal::Continue => "CONT",
         };
         let pid = self.child.id().to_string();
         let sent = Command::new("sh").args(["-c", r#"kill -s "$1" "$2""#, "kill", name, &pid]).status();

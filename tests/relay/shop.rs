@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::desk::{AD_ACCOUNT, Desk, TOKEN};
 use super::process::{Relay, binary, run, text};
-use super::support::{Broker, Input};
+use super::support::{Input, Kafka};
 
 /// Long enough for everything that a test waits for on a machine that is busy with other things.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -57,7 +57,7 @@ impl Terms {
 
 /// Topics of one test on a broker, and everything that was written to them.
 pub(crate) struct Shop<'b> {
-    pub(crate) broker: &'b Broker,
+    pub(crate) broker: &'b Kafka,
     pub(crate) desk: Desk,
     pub(crate) name: String,
     seed: u64,
@@ -72,7 +72,7 @@ pub(crate) struct Shop<'b> {
 
 impl<'b> Shop<'b> {
     /// With empty topics, made as a user makes them.
-    pub(crate) async fn open(broker: &'b Broker, name: &str, seed: u64, terms: Terms) -> Self {
+    pub(crate) async fn open(broker: &'b Kafka, name: &str, seed: u64, terms: Terms) -> Self {
         let shop = Self::without_topics(broker, name, seed, terms).await;
         shop.create_inputs().await;
         let made = run(shop.topics_command(&["--apply"])).await;
@@ -81,7 +81,7 @@ impl<'b> Shop<'b> {
     }
 
     /// With nothing but files.
-    pub(crate) async fn without_topics(broker: &'b Broker, name: &str, seed: u64, terms: Terms) -> Self {
+    pub(crate) async fn without_topics(broker: &'b Kafka, name: &str, seed: u64, terms: Terms) -> Self {
         let folder = TempDir::new().unwrap();
         for feed in DemoFeed::ALL {
             fs::write(folder.path().join(format!("{}.avsc", feed.name())), feed.schema()).unwrap();
@@ -112,7 +112,8 @@ impl<'b> Shop<'b> {
     pub(crate) fn topics_command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = binary();
         command.args(["topics", "--config"]).arg(self.config("topics"));
-        command.args(["--replication", "1", "--audit-partitions", "4"]).args(arguments);
+        let replication = self.broker.replication().to_string();
+        command.args(["--replication", &replication, "--audit-partitions", "4"]).args(arguments);
         command
     }
 

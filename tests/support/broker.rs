@@ -1,12 +1,10 @@
 //! One broker: started, taken away, brought back, cleared up.
 
 use std::mem::ManuallyDrop;
-use std::net::TcpListener;
+use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use testcontainers::bollard::models::PortBinding;
 use testcontainers::core::error::Result as ContainerResult;
 use testcontainers::runners::AsyncRunner;
@@ -15,10 +13,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use super::image::KafkaImage;
+use super::kafka::{Kafka, free_port};
 use super::reaper::Reaper;
 
 /// A start takes 3 s; the rest is for a machine that is busy with other things.
-const START_DEADLINE: Duration = Duration::from_mins(2);
+pub(super) const START_DEADLINE: Duration = Duration::from_mins(2);
 
 /// Talks to the container engine for all tests: each test has a runtime of its own, and a connection that one of them
 /// opened would end with it.
@@ -31,7 +30,7 @@ static SHARED: OnceCell<Broker> = OnceCell::const_new();
 pub(crate) struct Broker {
     container: Container,
     reaper: Reaper,
-    port: u16,
+    kafka: Kafka,
 }
 
 /// The reaper removes the container and keeps its log, in any case; were this dropped, it would remove it first.
@@ -70,23 +69,7 @@ impl Broker {
         .unwrap_or_else(|error| {
             panic!("no broker (run scripts/kafka-image for its image; its log: {}): {error}", reaper.log().display())
         });
-        Self { container, reaper, port }
-    }
-
-    /// `host:port`, the same for the life of this broker.
-    pub(crate) fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    /// The beginning of any client's configuration.
-    pub(crate) fn client(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", self.bootstrap())
-            .set("log.connection.close", "false")
-            // Up to 10 s by default, most of which a test would spend waiting for a broker that is back.
-            .set("reconnect.backoff.max.ms", "250");
-        config
+        Self { container, reaper, kafka: Kafka::new(&[port]) }
     }
 
     /// Freezes the broker: connections stay open and nothing answers, as in a network that swallows packets.
@@ -118,29 +101,16 @@ impl Broker {
     {
         on_engine(act(Arc::clone(&self.container))).await.expect("the container engine does as it is told");
     }
+}
 
-    /// Returns when the broker answers; librdkafka itself tries until it does.
-    async fn answers(&self) {
-        let config = self.client();
-        let asked = tokio::task::spawn_blocking(move || {
-            let client: BaseConsumer = config.create().expect("a valid configuration");
-            client.fetch_metadata(None, START_DEADLINE).map(drop)
-        });
-        asked.await.expect("asking does not panic").expect("the broker answers");
+impl Deref for Broker {
+    type Target = Kafka;
+
+    fn deref(&self) -> &Kafka {
+        &self.kafka
     }
 }
 
-async fn on_engine<T: Send + 'static>(act: impl Future<Output = T> + Send + 'static) -> T {
+pub(super) async fn on_engine<T: Send + 'static>(act: impl Future<Output = T> + Send + 'static) -> T {
     ENGINE.spawn(act).await.expect("the request to the container engine does not panic")
-}
-
-/// A port that nobody listens on, from below the range that the system gives to outgoing connections: a client that
-/// looks for a stopped broker could otherwise be given the broker's own port, and connect to itself.
-fn free_port() -> u16 {
-    loop {
-        let port = rand::random_range(20_000..32_000);
-        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
-            return port;
-        }
-    }
 }

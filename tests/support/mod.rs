@@ -5,9 +5,13 @@
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
 mod broker;
+pub(crate) mod cluster;
 mod image;
+mod kafka;
 mod reaper;
 mod topics;
 
+#[allow(unused_imports, reason = "each test binary uses a part of this")]
 pub(crate) use broker::Broker;
+pub(crate) use kafka::Kafka;
 pub(crate) use topics::Input;

@@ -14,7 +14,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use tokio::time::Instant;
 
-use super::Broker;
+use super::Kafka;
 
 /// How long the broker may take for one request of the set-up, on a machine that is busy with other things.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -27,11 +27,11 @@ pub(crate) struct Input {
     pub(crate) value: Option<Vec<u8>>,
 }
 
-impl Broker {
+impl Kafka {
     /// Creates a topic with `config` over the broker's defaults, for example `("cleanup.policy", "compact")`.
     pub(crate) async fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("a valid configuration");
-        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(self.replication()));
         let topic = config.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
         let options = AdminOptions::new().operation_timeout(Some(DEADLINE));
         for created in admin.create_topics([&topic], &options).await.expect("the broker answers") {
