@@ -38,6 +38,7 @@ impl Brokers {
         }
         self.work_done().await;
         match self.turn.next() {
+            Move::Break if report.feels(|fault| matches!(fault, Fault::Broker(_))) => {}
             Move::Break => report.broken(Fault::Broker(self.strike(shop, random)), progress),
             Move::Mend(fault) => self.mend(fault, random),
             Move::Nothing => {}

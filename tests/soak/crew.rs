@@ -31,6 +31,7 @@ impl Crew {
     pub(crate) fn tend(&mut self, shop: &mut Shop<'_>, progress: &Progress, random: &mut StdRng, report: &mut Report) {
         self.start_what_ended(shop, report);
         match self.turn.next() {
+            Move::Break if report.feels(|fault| matches!(fault, Fault::Process(_))) => {}
             Move::Break => report.broken(Fault::Process(self.strike(random)), progress),
             Move::Mend(fault) => self.mend(fault, shop, random),
             Move::Nothing => {}

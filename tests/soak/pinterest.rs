@@ -35,6 +35,7 @@ impl Outage {
         report: &mut Report,
     ) {
         match self.turn.next() {
+            Move::Break if report.feels(|fault| matches!(fault, Fault::Pinterest(_))) => {}
             Move::Break => {
                 let lasts = Duration::from_millis(random.random_range(0..8_000));
                 let fault = if random.random() {

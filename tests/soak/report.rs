@@ -21,8 +21,16 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Two session time-outs and a restore.
+    const LONG: Duration = Duration::from_secs(20);
+
     pub(crate) fn broken(&mut self, fault: Fault, progress: &Progress) {
         self.open.push((fault, Instant::now(), progress.now()));
+    }
+
+    /// Whether one of these faults is still being overcome. After [`Self::LONG`] the next one may come all the same.
+    pub(crate) fn feels(&self, these: impl Fn(Fault) -> bool) -> bool {
+        self.open.iter().any(|(fault, since, _)| these(*fault) && since.elapsed() < Self::LONG)
     }
 
     /// Looks which faults are overcome: since then each partition has moved on.
