@@ -17,8 +17,9 @@ use super::report::Report;
 use super::shop::{Shop, Terms};
 use super::support::cluster::Cluster;
 
-/// Records that wait at least, so that every partition has work.
-const BACKLOG: u64 = 10_000;
+/// Records that wait at least, so that every partition has work; some seconds of it, since a partition that comes back
+/// stands in line behind the others.
+const BACKLOG: u64 = 2_000;
 
 /// Between two looks at everything.
 const LOOK: Duration = Duration::from_millis(20);
