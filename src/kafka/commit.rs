@@ -1,5 +1,6 @@
 //! One transaction from `begin` to the call of `commit` (T3), and the certainty about its end (T5, T6).
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +21,13 @@ use super::holdings::MetadataRefusal;
 use super::metadata::{CommitMetadata, Stamp};
 use super::settings::KafkaSettings;
 use super::transactions::{Scribe, TransactionFailure};
+use super::within::within;
+
+/// What librdkafka may take beyond a time-out of its own before a call counts as lost.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A commit takes as long as the brokers are away, and is then still good. Beyond this the end is looked up (T5).
+const LONGEST_COMMIT: Duration = Duration::from_mins(2);
 
 /// How a transaction ended.
 #[derive(Debug)]
@@ -46,6 +54,13 @@ pub(super) enum Breakage {
     Other(String),
 }
 
+impl Breakage {
+    /// A call never returned: the producer is left to it.
+    fn lost(call: &str) -> Self {
+        Self::Other(format!("{call} does not return"))
+    }
+}
+
 /// Why a transaction cannot be committed.
 enum Obstacle {
     /// Abort it; its rows go into another (T6).
@@ -59,7 +74,7 @@ enum Obstacle {
 pub(super) struct Steps<'a> {
     pub(super) settings: &'a KafkaSettings,
     pub(super) scribe: &'a Scribe,
-    pub(super) producer: &'a ThreadedProducer<Deliveries>,
+    pub(super) producer: &'a Arc<ThreadedProducer<Deliveries>>,
 }
 
 impl Steps<'_> {
@@ -99,8 +114,9 @@ impl Steps<'_> {
                 Obstacle::Abort(refusal.to_string())
             }
         })?;
-        self.producer
-            .send_offsets_to_transaction(&offsets, &metadata, self.settings.timeouts.transaction)
+        let (producer, timeout) = (Arc::clone(self.producer), self.settings.timeouts.transaction);
+        within(timeout + GRACE, move || producer.send_offsets_to_transaction(&offsets, &metadata, timeout))
+            .ok_or_else(|| Obstacle::Broken(Breakage::lost("send_offsets_to_transaction")))?
             .map_err(|error| self.obstacle(&error))?;
         let parts = transaction.parts.iter();
         Ok(parts.zip(&spans).filter_map(|(part, span)| written(part.partition, *span)).collect())
@@ -208,13 +224,17 @@ impl Steps<'_> {
     fn commit(&self, written: Vec<Written>) -> End {
         loop {
             // Any other time-out can leave librdkafka in another state than it says.
-            let Err(error) = self.producer.commit_transaction(Timeout::Never) else { return End::Committed(written) };
+            let producer = Arc::clone(self.producer);
+            let Some(ended) = within(LONGEST_COMMIT, move || producer.commit_transaction(Timeout::Never)) else {
+                return End::Unknown { written, breakage: Breakage::lost("commit_transaction") };
+            };
+            let Err(error) = ended else { return End::Committed(written) };
             match (self.breakage(), &error) {
                 (Some(breakage), _) => return End::Unknown { written, breakage },
                 (None, KafkaError::Transaction(cause)) if cause.txn_requires_abort() => {
-                    return match self.producer.abort_transaction(self.settings.timeouts.transaction) {
+                    return match self.abort_transaction() {
                         Ok(()) => End::Aborted { failure: None },
-                        Err(error) => End::Unknown { written, breakage: self.breakage_of(&error) },
+                        Err(breakage) => End::Unknown { written, breakage },
                     };
                 }
                 (None, KafkaError::Transaction(cause)) if cause.is_retriable() => {
@@ -227,23 +247,30 @@ impl Steps<'_> {
     }
 
     fn abort(&self, failure: Option<TransactionFailure>) -> End {
-        match self.producer.abort_transaction(self.settings.timeouts.transaction) {
+        match self.abort_transaction() {
             Ok(()) => {
                 // Reports of purged records must not be counted for the next transaction.
                 self.settle();
                 End::Aborted { failure }
             }
             // Where the process stops, the broker aborts what commit was never called for.
-            Err(error) => match failure {
+            Err(breakage) => match failure {
                 Some(failure) => End::Aborted { failure: Some(failure) },
-                None => End::Broken(self.breakage_of(&error)),
+                None => End::Broken(breakage),
             },
         }
     }
 
+    fn abort_transaction(&self) -> Result<(), Breakage> {
+        let (producer, timeout) = (Arc::clone(self.producer), self.settings.timeouts.transaction);
+        within(timeout + GRACE, move || producer.abort_transaction(timeout))
+            .ok_or_else(|| Breakage::lost("abort_transaction"))?
+            .map_err(|error| self.breakage_of(&error))
+    }
+
     fn deadline(&self) -> Deadline {
         // The record's own time-out comes first, and its report says more.
-        Deadline::after(self.settings.timeouts.transaction + Duration::from_secs(5))
+        Deadline::after(self.settings.timeouts.transaction + GRACE)
     }
 
     fn obstacle(&self, error: &KafkaError) -> Obstacle {

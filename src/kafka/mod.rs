@@ -30,6 +30,7 @@ mod schema_tests;
 pub mod settings;
 pub mod topics;
 pub mod transactions;
+mod within;
 
 pub use backlog::Receipt;
 pub use holdings::MetadataRefusal;

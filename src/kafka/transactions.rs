@@ -140,7 +140,8 @@ impl Transactions {
     }
 }
 
-type Producer = ThreadedProducer<Deliveries>;
+/// Shared with calls that may never return: one that was given up keeps its producer.
+type Producer = Arc<ThreadedProducer<Deliveries>>;
 
 struct Committer {
     settings: Arc<KafkaSettings>,
@@ -254,11 +255,11 @@ impl Committer {
     /// A new producer, initialised: from here on every earlier one with this identity is fenced.
     fn take_over(&self) -> Result<Producer, Closed> {
         let config = client::producer(&self.settings);
-        let producer: Producer =
+        let producer: ThreadedProducer<Deliveries> =
             config.create_with_context(Deliveries::default()).map_err(|error| self.refuse(&error))?;
         loop {
             match producer.init_transactions(self.settings.timeouts.request) {
-                Ok(()) => return Ok(producer),
+                Ok(()) => return Ok(Arc::new(producer)),
                 Err(KafkaError::Transaction(error)) if error.is_retriable() => {
                     tracing::warn!(%error, "the transactional producer is not ready yet");
                 }
