@@ -166,7 +166,7 @@ async fn a_killed_process_that_starts_again_takes_up_what_it_left() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_frozen_until_others_have_its_partitions_changes_nothing_when_it_goes_on() {
     let mut shop = Shop::open(Broker::shared().await, "frozen-process", 31, Terms::slow()).await;
-    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, at: Stage::AfterTaking })]);
+    shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, spread_ms: 0, at: Stage::AfterTaking })]);
     let (one, other) = (shop.spawn("one"), shop.spawn("other"));
     let [of_one, _] = shop.shared_by(["one", "other"]).await;
     shop.sell(6_000).await;

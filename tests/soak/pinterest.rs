@@ -72,7 +72,7 @@ impl Outage {
 
 /// No 429: what is turned away goes again without a mark, and the sandbox would count it as posted twice.
 fn usual() -> Vec<(When, Answer)> {
-    let late = |ms| Answer::Delay { ms, at: Stage::AfterTaking };
+    let late = |ms| Answer::Delay { ms, spread_ms: 0, at: Stage::AfterTaking };
     vec![
         (When::Always, late(USUAL_MS)),
         (When::Share(0.01), late(TOO_LATE_MS)),
