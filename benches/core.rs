@@ -126,7 +126,7 @@ fn record(n: i64) -> Input {
             timestamp: None,
             received: UnixMillis(0),
             origin: Origin::Live,
-            traceparent: None,
+            trace: None,
             mapped: Mapped::Event(event),
         }),
     }

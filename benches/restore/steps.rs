@@ -91,7 +91,7 @@ fn record(n: u64) -> Input {
             timestamp: None,
             received: UnixMillis(0),
             origin: Origin::Live,
-            traceparent: None,
+            trace: None,
             mapped: Mapped::Event(event),
         }),
     }

@@ -5,6 +5,7 @@
 pub mod demo;
 pub mod exit;
 pub mod explain;
+pub mod health;
 pub mod logging;
 pub mod run;
 pub mod sandbox;
@@ -37,6 +38,7 @@ pub enum Command {
     Explain(explain::Arguments),
     Schema(schema::Arguments),
     Topics(topics::Arguments),
+    Health(health::Arguments),
 }
 
 /// Does what the command line asks for; blocks until it is done.
@@ -52,6 +54,7 @@ pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Explain(arguments) => explain::execute(&arguments),
         Command::Schema(arguments) => schema::execute(&arguments),
         Command::Topics(arguments) => topics::execute(&arguments),
+        Command::Health(arguments) => health::execute(&arguments),
     }
 }
 

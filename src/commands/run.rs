@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -10,12 +11,18 @@ use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::exit::{Exit, Failure};
 use crate::admin::{self, MetricsPage, Sources};
 use crate::config::{self, Config, Faults};
-use crate::run::{self, End, Names, Parts, Progress, StartFault, clock};
+use crate::run::{self, End, Exporter, Names, Parts, Progress, StartFault, Traces, clock};
+use crate::telemetry::otlp::{Collector, CollectorSettings, Source};
 use crate::telemetry::text::{CONTENT_TYPE, expose};
+
+/// How long the end of the process waits for the collector.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Relay the feeds of a configuration to Pinterest until SIGTERM or SIGINT; a second signal stops at once
 #[derive(Debug, clap::Args)]
@@ -54,16 +61,22 @@ fn relay(config: &Config) -> Result<Exit, Failure> {
 
 async fn until_rest(config: &Config) -> Result<Exit, Failure> {
     let mut stop = stop_signals()?;
+    let names = Names::of(config);
     let (progress, watched) =
         watch::channel(Progress { turned: clock::boot(), started: clock::wall(), ..Progress::default() });
     if let Some(admin) = &config.admin {
-        serve_pages(admin.listen, Names::of(config), watched).await?;
+        serve_pages(admin.listen, names.clone(), watched.clone()).await?;
     }
+    let (exporting, traces) = start_exporting(config, names, watched)?;
     let parts = select! {
         parts = Parts::prepare(config) => parts.map_err(not_started)?,
         _ = stop.recv() => return Ok(Exit::Drained),
     };
-    match run::run(parts, stop, progress).await.map_err(not_started)? {
+    let end = run::run(parts, stop, progress, traces).await.map_err(not_started)?;
+    if end != End::StoppedAtOnce && timeout(LAST_WORDS, exporting).await.is_err() {
+        tracing::warn!("the collector was too slow for the last metrics and traces");
+    }
+    match end {
         End::Drained => Ok(Exit::Drained),
         End::StoppedAtOnce => Ok(Exit::SecondSignal),
         End::Halted(problem) => {
@@ -74,6 +87,30 @@ async fn until_rest(config: &Config) -> Result<Exit, Failure> {
             Err(Failure { exit: Exit::Fenced, problem, next: "start it again; what was open is taken up".to_owned() })
         }
     }
+}
+
+/// Sends metrics and traces to the collector, if there is one, until the loop has ended.
+fn start_exporting(
+    config: &Config,
+    names: Names,
+    progress: watch::Receiver<Progress>,
+) -> Result<(JoinHandle<()>, Traces), Failure> {
+    let Some(telemetry) = &config.telemetry else {
+        return Ok((tokio::spawn(async {}), Traces { one_in: 0, spans: None, names }));
+    };
+    let settings = CollectorSettings {
+        endpoint: telemetry.otlp.clone(),
+        authorization: telemetry.authorization.as_ref().map(|secret| secret.value.clone()),
+    };
+    let source = Source { instance: config.kafka.identity(), started: progress.borrow().started };
+    let collector = Collector::try_new(&settings, source).map_err(|fault| Failure {
+        exit: Exit::Configuration,
+        problem: fault.to_string(),
+        next: "mend `telemetry` in the configuration".to_owned(),
+    })?;
+    let (exporter, spans) = Exporter::new(collector, names.clone(), telemetry.interval);
+    let traces = Traces { one_in: telemetry.trace_one_in, spans: Some(spans), names };
+    Ok((tokio::spawn(exporter.run(progress)), traces))
 }
 
 /// Serves the admin pages for as long as the process lives.
@@ -102,7 +139,7 @@ async fn serve_pages(listen: SocketAddr, names: Names, mut progress: watch::Rece
 
 /// `/metrics`, measured when it is asked for.
 fn metrics_page(names: Names, progress: watch::Receiver<Progress>) -> MetricsPage {
-    let text = move || expose(&names.reading(&progress.borrow()));
+    let text = move || expose(&names.reading(&progress.borrow(), clock::wall()));
     MetricsPage { content_type: CONTENT_TYPE, text: Arc::new(text) }
 }
 

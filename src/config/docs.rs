@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::fault::FaultKind;
 use super::key::{Presence, Spec};
-use super::{audit, feeds, kafka, lanes, pipeline, registry, secret};
+use super::{audit, feeds, kafka, lanes, pipeline, registry, secret, telemetry};
 
 /// Every section, in the order of the documentation.
-pub(super) const SPECS: [&Spec; 10] = [
+pub(super) const SPECS: [&Spec; 11] = [
     &super::SPEC,
     &kafka::SPEC,
     &registry::SPEC,
@@ -19,6 +19,7 @@ pub(super) const SPECS: [&Spec; 10] = [
     &feeds::SPEC,
     &pipeline::SPEC,
     &audit::ADMIN_SPEC,
+    &telemetry::SPEC,
 ];
 
 fn table(spec: &Spec) -> String {

@@ -15,6 +15,7 @@ mod pipeline;
 mod registry;
 mod rules;
 mod secret;
+mod telemetry;
 mod units;
 mod yaml;
 
@@ -39,6 +40,7 @@ pub use lanes::{Lane, LaneMode};
 pub use pipeline::Pipeline;
 pub use registry::{Registry, RegistryAuth};
 pub use secret::{SecretSource, SecretValue};
+pub use telemetry::Telemetry;
 pub use yaml::Environment;
 
 use fault::Placed;
@@ -81,6 +83,12 @@ const SPEC: Spec = Spec {
             about: "Window, bounds and deadlines",
         },
         Key { name: "admin", form: Form::Other("a mapping"), presence: Presence::Optional, about: "Admin pages" },
+        Key {
+            name: "telemetry",
+            form: Form::Other("a mapping"),
+            presence: Presence::Optional,
+            about: "Collector of metrics and traces",
+        },
     ],
 };
 
@@ -96,6 +104,7 @@ pub struct Config {
     pub feeds: Vec<Feed>,
     pub pipeline: Pipeline,
     pub admin: Option<Admin>,
+    pub telemetry: Option<Telemetry>,
 }
 
 impl Config {
@@ -247,6 +256,7 @@ fn read(root: Node<'_>, reading: &mut Reading<'_>) -> Option<Config> {
     let pipeline = pipeline.and_then(|section| pipeline::read(&section, reading));
     let admin = section.node("admin", reading).map(|node| audit::read_admin(node, reading));
 
+    let telemetry = section.node("telemetry", reading).map(|node| telemetry::read(node, reading));
     let has_registry = if registry.is_some() { RegistrySection::Present } else { RegistrySection::Absent };
     rules::check(has_registry, reading);
 
@@ -258,6 +268,7 @@ fn read(root: Node<'_>, reading: &mut Reading<'_>) -> Option<Config> {
         feeds: feeds?,
         pipeline: pipeline?,
         admin: whole(admin)?,
+        telemetry: whole(telemetry)?,
     })
 }
 

@@ -18,6 +18,7 @@ pub mod record;
 pub mod settlement;
 pub mod text;
 pub mod time;
+pub mod trace;
 pub mod transaction;
 
 pub use answer::{Answer, Answered, Attempt, NotTaken, Verdict, WholeRefusal};
@@ -35,4 +36,5 @@ pub use record::{Mapped, Origin, Record};
 pub use settlement::Settlement;
 pub use text::ForeignText;
 pub use time::{BootTime, Now, UnixMillis, UnixSeconds};
+pub use trace::{SpanId, Trace, TraceContext, TraceId};
 pub use transaction::{Fate, OwnEntries, ReadFrom, Transaction, TransactionPart, Written};

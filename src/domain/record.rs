@@ -4,6 +4,7 @@ use super::event::{ConversionEvent, EventFacts};
 use super::ids::Offset;
 use super::outcome::Outcome;
 use super::time::UnixMillis;
+use super::trace::Trace;
 
 /// One Kafka message of a feed, already mapped.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +15,8 @@ pub struct Record {
     /// When this process took it from Kafka.
     pub received: UnixMillis,
     pub origin: Origin,
-    /// The message's `traceparent` header, handed on to its audit row.
-    pub traceparent: Option<Box<str>>,
+    /// Handed on to its audit row.
+    pub trace: Option<Box<Trace>>,
     pub mapped: Mapped,
 }
 

@@ -9,6 +9,7 @@ use super::outcome::Outcome;
 use super::reason::Reason;
 use super::record::Origin;
 use super::time::UnixMillis;
+use super::trace::Trace;
 
 /// One audit row, before it is encoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +23,7 @@ pub struct Settlement {
     /// The message's own timestamp. Absent, like all that follows, where only an intent was left of the record.
     pub timestamp: Option<UnixMillis>,
     pub received: Option<UnixMillis>,
-    pub traceparent: Option<Box<str>>,
+    pub trace: Option<Box<Trace>>,
     pub key: Option<EventKey>,
     pub lane: Option<LaneId>,
     pub facts: Option<Box<EventFacts>>,
@@ -51,7 +52,7 @@ impl Settlement {
             origin: Origin::Live,
             timestamp: None,
             received: None,
-            traceparent: None,
+            trace: None,
             key: None,
             lane: None,
             facts: None,

@@ -6,7 +6,8 @@ use std::fmt;
 ///
 /// At most [`ForeignText::MAX_CHARS`] characters; control characters become spaces; runs that look like an e-mail
 /// address, a number of seven or more digits, or 64 hex digits become `***`, because Pinterest's messages are known to
-/// echo the values that they complain about.
+/// echo the values that they complain about; and so do words of eight or more characters that mix letters with digits,
+/// as passwords and tokens do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ForeignText(Box<str>);
 
@@ -15,6 +16,8 @@ impl ForeignText {
     pub const MAX_CHARS: usize = 256;
     /// A run of this many digits could be a phone number (the shortest national numbers have seven).
     const LONG_DIGITS: usize = 7;
+    /// The shortest word with letters and digits that could be a password; Pinterest's own parameters have none so long.
+    const LONG_MIXED: usize = 8;
 
     #[must_use]
     pub fn new(text: &str) -> Self {
@@ -67,12 +70,20 @@ fn mask_word(word: &str, out: &mut String) {
 fn flush(run: &mut String, out: &mut String) {
     let digits = run.chars().filter(char::is_ascii_digit).count();
     let longest_hex = run.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max().unwrap_or(0);
-    if ForeignText::LONG_DIGITS <= digits || 64 <= longest_hex {
+    if ForeignText::LONG_DIGITS <= digits || 64 <= longest_hex || is_mixed(run) {
         out.push_str("***");
     } else {
         out.push_str(run);
     }
     run.clear();
+}
+
+/// Whether a part of the run between the separators of paths is a long word of letters and digits.
+fn is_mixed(run: &str) -> bool {
+    run.split(['.', '/', '(', ')']).any(|word| {
+        let has = |class: fn(&char) -> bool| word.chars().any(|c| class(&c));
+        ForeignText::LONG_MIXED <= word.len() && has(char::is_ascii_digit) && has(char::is_ascii_alphabetic)
+    })
 }
 
 #[cfg(test)]
@@ -88,6 +99,8 @@ mod tests {
             ("ph +49(30)123-4567 is not hashed", "ph *** is not hashed"),
             ("ph 5551234567, too", "ph ***, too"),
             ("code 4196 at index 12", "code 4196 at index 12"),
+            ("data.12.user_data.em[0] is no sha256", "data.12.user_data.em[0] is no sha256"),
+            ("'Kan4rien-Pass' and pina_c4n4ryT0ken", "'***' and pina_***"),
             (&format!("'{hash}' is unknown"), "'***' is unknown"),
             ("two\nlines\tand\u{0}more", "two lines and more"),
             ("", ""),

@@ -126,7 +126,8 @@ impl AuditEncoder {
         .write(&mut value);
 
         let mut headers = vec![(ROW_VERSION_HEADER, ROW_VERSION.to_string().into_bytes())];
-        headers.extend(settlement.traceparent.as_deref().map(|trace| (TRACEPARENT, trace.as_bytes().to_vec())));
+        headers
+            .extend(settlement.trace.as_deref().map(|trace| (TRACEPARENT, trace.context().to_string().into_bytes())));
         let key = event_key.unwrap_or_else(|| format!("{}/{}/{}", feed.topic, partition.number, settlement.offset));
         AuditMessage { key: key.into_bytes(), value, headers }
     }

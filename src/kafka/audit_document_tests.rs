@@ -107,7 +107,7 @@ fn settlement(offset: i64, outcome: Outcome) -> Settlement {
         origin: Origin::Live,
         timestamp: None,
         received: None,
-        traceparent: None,
+        trace: None,
         key: None,
         lane: None,
         facts: None,

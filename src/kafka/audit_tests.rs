@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::{
     Attempt, BatchId, DuplicateOf, EventFacts, EventKey, FeedId, IdentitySet, KeyState, NextOffset, Offset, Outcome,
-    Reason, UnixMillis,
+    Reason, Trace, TraceContext, UnixMillis,
 };
 
 const POSTED: UnixMillis = UnixMillis(1_763_974_800_000);
@@ -38,7 +38,7 @@ fn delivered() -> Settlement {
         origin: Origin::Live,
         timestamp: Some(UnixMillis(1_763_974_799_000)),
         received: Some(UnixMillis(1_763_974_799_500)),
-        traceparent: Some(TRACE.into()),
+        trace: TraceContext::parse(TRACE.as_bytes()).map(|context| Box::new(Trace::Passed(context))),
         key: Some(EventKey([0xab; 16])),
         lane: Some(LaneId(1)),
         facts: Some(Box::new(EventFacts {
@@ -75,7 +75,7 @@ fn bare(offset: i64, outcome: Outcome) -> Settlement {
         origin: Origin::Live,
         timestamp: None,
         received: None,
-        traceparent: None,
+        trace: None,
         key: None,
         lane: None,
         facts: None,

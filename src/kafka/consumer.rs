@@ -16,7 +16,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset as Position, TopicPartitionList};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::domain::{Epoch, NextOffset, Offset, PartitionId, UnixMillis};
+use crate::domain::{Epoch, NextOffset, Offset, PartitionId, TraceContext, UnixMillis};
 
 use super::backlog::Flow;
 use super::client;
@@ -285,10 +285,10 @@ fn take(member: &Member, batches: &mut Vec<Batch>, message: &BorrowedMessage<'_>
 }
 
 fn raw(offset: Offset, message: &BorrowedMessage<'_>) -> (RawMessage, usize) {
-    let (mut traceparent, mut value_schema_id) = (None, None);
+    let (mut trace, mut value_schema_id) = (None, None);
     for header in message.headers().into_iter().flat_map(Headers::iter) {
         match (header.key, header.value) {
-            ("traceparent", Some(value)) => traceparent = std::str::from_utf8(value).ok().map(Into::into),
+            ("traceparent", Some(value)) => trace = TraceContext::parse(value),
             ("__value_schema_id", Some(value)) => value_schema_id = Some(Bytes::copy_from_slice(value)),
             _ => {}
         }
@@ -299,7 +299,7 @@ fn raw(offset: Offset, message: &BorrowedMessage<'_>) -> (RawMessage, usize) {
         timestamp: message.timestamp().to_millis().map(UnixMillis),
         key: message.key().map(Bytes::copy_from_slice),
         payload: message.payload().map(Bytes::copy_from_slice),
-        traceparent,
+        trace,
         value_schema_id,
     };
     (raw, bytes)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::domain::{Epoch, NextOffset, Offset, PartitionId, UnixMillis};
+use crate::domain::{Epoch, NextOffset, Offset, PartitionId, TraceContext, UnixMillis};
 
 use super::backlog::Receipt;
 
@@ -54,8 +54,8 @@ pub struct RawMessage {
     pub timestamp: Option<UnixMillis>,
     pub key: Option<Bytes>,
     pub payload: Option<Bytes>,
-    /// The `traceparent` header, if it is text.
-    pub traceparent: Option<Box<str>>,
+    /// Its `traceparent` header, if that is one.
+    pub trace: Option<TraceContext>,
     /// The `__value_schema_id` header: Confluent 8 may put the writer schema's id there.
     pub value_schema_id: Option<Bytes>,
 }

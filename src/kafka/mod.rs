@@ -14,6 +14,7 @@ mod commit;
 pub mod consumer;
 mod deadline;
 mod delivery;
+pub mod ends;
 pub mod feeding;
 pub mod framing;
 mod holdings;

@@ -90,28 +90,34 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(ClientFault::Http)?;
-        let token = Token::try_new(token)?;
+        let token = Token::try_new(token, clock())?;
         Ok(Self { http, url: base_url.events(&ad_account, mode), token, clock })
+    }
+
+    /// Since when the token in use is known; of the first one from a file, when the file was written.
+    pub fn token_since(&self) -> UnixMillis {
+        self.token.since()
     }
 
     /// Posts one request with these events, each one JSON object, and reads its answer. Never fails: what goes wrong
     /// is an answer too.
     pub async fn post(&self, bodies: &[Bytes]) -> Answered {
+        let authorization = self.token.header((self.clock)()).await;
         let request = self
             .http
             .post(self.url.clone())
-            .header(AUTHORIZATION, self.token.header().await)
+            .header(AUTHORIZATION, authorization.clone())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .body(request_body(bodies));
         match request.send().await {
-            Ok(response) => self.answered(response, bodies.len()).await,
+            Ok(response) => self.answered(response, bodies.len(), &authorization).await,
             Err(fault) => self.unanswered(&fault),
         }
     }
 
-    async fn answered(&self, mut response: Response, events_sent: usize) -> Answered {
+    async fn answered(&self, mut response: Response, events_sent: usize, sent: &HeaderValue) -> Answered {
         let status = response.status().as_u16();
-        let body = read_body(&mut response).await;
+        let body = read_body(&mut response).await.map(|body| without(token_of(sent), body));
         let at = (self.clock)();
         let limit = header(response.headers(), "x-ratelimit-limit").and_then(rate_limit::read);
         let complete = body.as_deref().unwrap_or_default();
@@ -171,6 +177,22 @@ async fn read_body(response: &mut Response) -> Result<Vec<u8>, String> {
             Ok(None) => return Ok(body),
             Err(fault) => return Err(format!("the answer broke off: {}", innermost(&fault))),
         }
+    }
+}
+
+/// The token in a header that [`Token`] made.
+fn token_of(authorization: &HeaderValue) -> &str {
+    authorization.to_str().unwrap_or_default().trim_start_matches("Bearer ")
+}
+
+/// An answer that tells the token back goes on without it: its messages are shown.
+fn without(token: &str, body: Vec<u8>) -> Vec<u8> {
+    if token.is_empty() {
+        return body;
+    }
+    match String::from_utf8_lossy(&body) {
+        text if text.contains(token) => text.replace(token, "***").into_bytes(),
+        _ => body,
     }
 }
 

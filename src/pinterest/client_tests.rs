@@ -247,3 +247,15 @@ fn time_outs_that_contradict_each_other_are_refused() {
     let fault = Client::try_new(settings, clock).expect_err("equal");
     assert_eq!(fault.to_string(), "expected a connect time-out (60s) below the answer time-out (60s)");
 }
+
+#[test]
+fn a_token_that_an_answer_tells_back_is_left_out() {
+    for (body, shown) in [
+        ("Bearer pinaSecret is wrong: pinaSecret", "Bearer *** is wrong: ***"),
+        ("the token is wrong", "the token is wrong"),
+        ("", ""),
+    ] {
+        let header = HeaderValue::from_static("Bearer pinaSecret");
+        assert_eq!(without(token_of(&header), body.into()), shown.as_bytes(), "{body}");
+    }
+}

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use reqwest::header::HeaderValue;
 
-use crate::domain::Secret;
+use crate::domain::{Secret, UnixMillis};
 
 /// Where the access token comes from.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub(super) struct Token {
 struct Held {
     /// `Bearer …`, marked as sensitive.
     header: HeaderValue,
+    /// When this process met it; of the first one from a file, when the file was written.
+    since: UnixMillis,
     last_reading: LastReading,
 }
 
@@ -49,22 +52,22 @@ enum LastReading {
 
 impl Token {
     /// Reads the token once, so that a wrong path is noticed at the start.
-    pub(super) fn try_new(source: TokenSource) -> Result<Self, TokenFault> {
-        let header = match &source {
-            TokenSource::Fixed(secret) => header(secret.expose())?,
+    pub(super) fn try_new(source: TokenSource, now: UnixMillis) -> Result<Self, TokenFault> {
+        let (header, since) = match &source {
+            TokenSource::Fixed(secret) => (header(secret.expose())?, now),
             TokenSource::File(path) => match std::fs::read(path) {
-                Ok(bytes) => header_of_bytes(&bytes)?,
+                Ok(bytes) => (header_of_bytes(&bytes)?, written(path).unwrap_or(now)),
                 Err(fault) => return Err(TokenFault::Unreadable { path: path.clone(), fault }),
             },
         };
-        Ok(Self { source, held: Mutex::new(Held { header, last_reading: LastReading::Good }) })
+        Ok(Self { source, held: Mutex::new(Held { header, since, last_reading: LastReading::Good }) })
     }
 
     /// The present value of the `Authorization` header.
     ///
     /// While the file cannot be read or holds no token, the last good one goes on: Pinterest says soon enough if it is
     /// no longer valid.
-    pub(super) async fn header(&self) -> HeaderValue {
+    pub(super) async fn header(&self, now: UnixMillis) -> HeaderValue {
         let fresh = match &self.source {
             TokenSource::Fixed(_) => None,
             TokenSource::File(path) => Some(match tokio::fs::read(path).await {
@@ -76,6 +79,9 @@ impl Token {
         match fresh {
             None => {}
             Some(Ok(header)) => {
+                if held.header != header {
+                    held.since = now;
+                }
                 held.header = header;
                 held.last_reading = LastReading::Good;
             }
@@ -88,6 +94,17 @@ impl Token {
         }
         held.header.clone()
     }
+
+    /// When this process met the token in use; of the first one from a file, when the file was written.
+    pub(super) fn since(&self) -> UnixMillis {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).since
+    }
+}
+
+/// When a file was written, if the system says so.
+fn written(path: &Path) -> Option<UnixMillis> {
+    let since = std::fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok().map(UnixMillis)
 }
 
 impl fmt::Debug for Token {
@@ -128,7 +145,7 @@ mod tests {
             ("pina secret", "the token has characters that no token has: only visible ASCII may stand in a header"),
             ("pina_ß", "the token has characters that no token has: only visible ASCII may stand in a header"),
         ] {
-            let token = Token::try_new(TokenSource::Fixed(Secret::new(text.into())));
+            let token = Token::try_new(TokenSource::Fixed(Secret::new(text.into())), UnixMillis(0));
             assert_eq!(token.as_ref().map_or_else(ToString::to_string, |_| "ok".into()), shown, "{text:?}");
             if let Ok(token) = token {
                 let debug = format!("{token:?} {:?}", token.held.lock().expect("no panic").header);
@@ -139,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named_at_the_start() {
-        let fault = Token::try_new(TokenSource::File("/nowhere/token".into())).expect_err("no such file");
+        let fault =
+            Token::try_new(TokenSource::File("/nowhere/token".into()), UnixMillis(0)).expect_err("no such file");
         assert_eq!(fault.to_string(), "token file /nowhere/token: No such file or directory (os error 2)");
     }
 
@@ -148,18 +166,21 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("token");
         std::fs::write(&path, "first\n").expect("written");
-        let token = Token::try_new(TokenSource::File(path.clone())).expect("a token");
-        assert_eq!(token.header().await, "Bearer first");
+        let token = Token::try_new(TokenSource::File(path.clone()), UnixMillis(0)).expect("a token");
+        assert_eq!(token.header(UnixMillis(1)).await, "Bearer first");
+        assert!(UnixMillis(1) < token.since(), "the file was written long after 1970");
         std::fs::write(&path, "second").expect("written");
-        assert_eq!(token.header().await, "Bearer second");
+        assert_eq!(token.header(UnixMillis(2)).await, "Bearer second");
         for broken in [Some(""), Some("two words"), None] {
             match broken {
                 Some(text) => std::fs::write(&path, text).expect("written"),
                 None => std::fs::remove_file(&path).expect("removed"),
             }
-            assert_eq!(token.header().await, "Bearer second", "{broken:?}");
+            assert_eq!(token.header(UnixMillis(3)).await, "Bearer second", "{broken:?}");
+            assert_eq!(token.since(), UnixMillis(2), "{broken:?}");
         }
         std::fs::write(&path, "third").expect("written");
-        assert_eq!(token.header().await, "Bearer third");
+        assert_eq!(token.header(UnixMillis(4)).await, "Bearer third");
+        assert_eq!(token.since(), UnixMillis(4));
     }
 }

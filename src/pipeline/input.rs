@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::domain::{
-    Answered, BatchId, Epoch, Fate, LaneId, NextOffset, PartitionId, Record, Transaction, TransactionId,
+    Answered, BatchId, Epoch, Fate, LaneId, NextOffset, PartitionId, Record, TraceContext, Transaction, TransactionId,
 };
 
 use super::replay::Restored;
@@ -63,4 +63,6 @@ pub struct Batch {
     pub lane: LaneId,
     /// 1 to the lane's limit of encoded events, in the order of the request.
     pub bodies: Vec<Bytes>,
+    /// Spans of those whose trace somebody watches.
+    pub watched: Vec<TraceContext>,
 }

@@ -21,6 +21,8 @@ use super::positions::Positions;
 pub(crate) struct Ledger {
     /// Records seen and not committed, in the order of offsets.
     slots: VecDeque<Slot>,
+    /// Slots that are open.
+    n_open: usize,
     /// Behind everything that the reader has passed.
     position: NextOffset,
     /// Where the changelog holds open intents and outcomes at or above the watermark (P4).
@@ -44,11 +46,12 @@ enum SlotState {
 impl Ledger {
     /// `position`: the committed offset, where reading begins.
     pub(crate) fn new(position: NextOffset) -> Self {
-        Self { slots: VecDeque::new(), position, positions: Positions::default() }
+        Self { slots: VecDeque::new(), n_open: 0, position, positions: Positions::default() }
     }
 
     /// Takes a record that is not settled yet. Offsets only grow.
     pub(crate) fn open(&mut self, offset: Offset, pending: Box<Pending>, intent: Option<ChangelogOffset>) {
+        self.n_open += 1;
         self.push(Slot { offset, state: SlotState::Open(pending), written: intent });
     }
 
@@ -94,6 +97,7 @@ impl Ledger {
         let slot = self.slots.get_mut(index)?;
         match std::mem::replace(&mut slot.state, SlotState::Settled) {
             SlotState::Open(pending) => {
+                self.n_open -= 1;
                 let intent = slot.written.take();
                 self.forget(intent);
                 Some((pending, intent))
@@ -167,6 +171,19 @@ impl Ledger {
         self.slots.len()
     }
 
+    /// Records that are not settled.
+    pub(crate) const fn n_open(&self) -> usize {
+        self.n_open
+    }
+
+    /// The first of them.
+    pub(crate) fn first_open(&self) -> Option<&Pending> {
+        self.slots.iter().find_map(|slot| match &slot.state {
+            SlotState::Open(pending) => Some(&**pending),
+            SlotState::Settled => None,
+        })
+    }
+
     pub(crate) const fn position(&self) -> NextOffset {
         self.position
     }
@@ -201,6 +218,7 @@ mod tests {
         for (settle, watermark) in [(15, 10), (10, 11), (11, 16), (16, 17)] {
             assert!(ledger.settle(Offset(settle)).is_some());
             assert_eq!(ledger.watermark(), NextOffset(watermark), "after {settle}");
+            assert_eq!(ledger.n_open(), ledger.open_offsets().count());
         }
         ledger.reached(NextOffset(20));
         assert_eq!(ledger.watermark(), NextOffset(20));

@@ -256,7 +256,7 @@ impl Partition {
             origin: meta.origin,
             timestamp: meta.timestamp,
             received: Some(meta.received),
-            traceparent: meta.traceparent,
+            trace: meta.trace,
             key: Some(key),
             facts,
             ..Settlement::of_nothing(offset, now.wall)
@@ -278,7 +278,7 @@ impl Partition {
             origin: meta.origin,
             timestamp: meta.timestamp,
             received: Some(meta.received),
-            traceparent: meta.traceparent,
+            trace: meta.trace,
             facts,
             ..Settlement::of_nothing(offset, now.wall)
         };

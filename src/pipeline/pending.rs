@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Attempt, BatchId, BootTime, ConversionEvent, InDoubtPolicy, Mapped, Offset, Origin, Outcome, Record, Redelivery,
-    Settlement, TransactionId, UnixMillis,
+    Settlement, Trace, TraceContext, TransactionId, UnixMillis,
 };
 
 /// An event that is not settled yet, with the record that it came from.
@@ -22,7 +22,7 @@ pub(crate) struct Pending {
     timestamp: Option<UnixMillis>,
     received: UnixMillis,
     origin: Origin,
-    traceparent: Option<Box<str>>,
+    trace: Option<Box<Trace>>,
     batch: Option<BatchId>,
     posted: Option<UnixMillis>,
     attempts: Vec<Attempt>,
@@ -96,7 +96,7 @@ impl Pending {
             timestamp: record.timestamp,
             received: record.received,
             origin: record.origin,
-            traceparent: record.traceparent,
+            trace: record.trace,
             batch: None,
             posted: None,
             attempts: Vec::new(),
@@ -108,6 +108,16 @@ impl Pending {
         self.batch = Some(batch);
         self.posted = Some(at);
         self.stage = Stage::Posted;
+    }
+
+    /// When Kafka took the record, or this process, where Kafka did not say it.
+    pub(crate) fn since(&self) -> UnixMillis {
+        self.timestamp.unwrap_or(self.received)
+    }
+
+    /// Its own span, if somebody watches.
+    pub(crate) fn watched(&self) -> Option<TraceContext> {
+        self.trace.as_deref().and_then(Trace::watched)
     }
 
     /// Remembers an attempt; the oldest is forgotten.
@@ -128,7 +138,7 @@ impl Pending {
             origin: self.origin,
             timestamp: self.timestamp,
             received: Some(self.received),
-            traceparent: self.traceparent,
+            trace: self.trace,
             key: Some(self.event.key),
             lane: Some(self.event.lane),
             facts: Some(self.event.facts),
@@ -146,18 +156,14 @@ pub(crate) struct RecordMeta {
     pub(crate) timestamp: Option<UnixMillis>,
     pub(crate) received: UnixMillis,
     pub(crate) origin: Origin,
-    pub(crate) traceparent: Option<Box<str>>,
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 impl RecordMeta {
     /// Takes the record apart.
     pub(crate) fn split(record: Record) -> (Self, Mapped) {
-        let meta = Self {
-            timestamp: record.timestamp,
-            received: record.received,
-            origin: record.origin,
-            traceparent: record.traceparent,
-        };
+        let meta =
+            Self { timestamp: record.timestamp, received: record.received, origin: record.origin, trace: record.trace };
         (meta, record.mapped)
     }
 }

@@ -97,7 +97,7 @@ impl Pipeline {
     fn post(&mut self, now: Now, index: usize, mut batch: BatchState, effects: &mut Vec<Effect>) {
         let rules = self.settings.rules;
         let elements = std::mem::take(&mut batch.elements);
-        let mut bodies = Vec::with_capacity(elements.len());
+        let (mut bodies, mut watched) = (Vec::with_capacity(elements.len()), Vec::new());
         for element in elements {
             if self.ends_before_repetition(now, &element) {
                 continue;
@@ -108,6 +108,7 @@ impl Pipeline {
             }
             pending.post_begins(batch.id, now.wall);
             bodies.push(pending.event.body.clone());
+            watched.extend(pending.watched());
             batch.elements.push(element);
         }
         if bodies.is_empty() {
@@ -115,7 +116,7 @@ impl Pipeline {
         }
         batch.stage = BatchStage::Posted { since: now.boot };
         let Ok(lane_number) = u16::try_from(index) else { return };
-        effects.push(Effect::Post(Batch { id: batch.id, lane: LaneId(lane_number), bodies }));
+        effects.push(Effect::Post(Batch { id: batch.id, lane: LaneId(lane_number), bodies, watched }));
         let Some(lane) = self.lanes.get_mut(index) else { return };
         lane.batches.push_back(batch);
         lane.pace.called(now.boot);

@@ -7,6 +7,7 @@ use crate::domain::{LaneId, NextOffset, PartitionId, UnixMillis};
 use super::Pipeline;
 use super::lane::{Mode, Trouble};
 use super::partition::Phase;
+use super::pending::Pending;
 
 /// A look at the core.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub struct PartitionStatus {
     pub restoring: bool,
     /// Records between the committed offset and the reader.
     pub span: usize,
+    /// Of those, records that are not settled.
+    pub open: usize,
+    /// When Kafka took the first of these, or this process, where Kafka did not say it.
+    pub oldest: Option<UnixMillis>,
     /// Behind the last record that was read.
     pub position: NextOffset,
     pub window_keys: usize,
@@ -53,6 +58,8 @@ impl Pipeline {
             partition: partition.id,
             restoring: partition.phase == Phase::Restoring,
             span: partition.ledger.len(),
+            open: partition.ledger.n_open(),
+            oldest: partition.ledger.first_open().map(Pending::since),
             position: partition.ledger.position(),
             window_keys: partition.window.len(),
             window_evicted: partition.window.evicted(),

@@ -26,12 +26,12 @@ pub(crate) fn record(offset: i64, event: ConversionEvent) -> Record {
         timestamp: None,
         received: UnixMillis(0),
         origin: Origin::Live,
-        traceparent: None,
+        trace: None,
         mapped: Mapped::Event(event),
     }
 }
 
 pub(crate) fn pending(key: u8) -> Pending {
-    let meta = RecordMeta { timestamp: None, received: UnixMillis(0), origin: Origin::Live, traceparent: None };
+    let meta = RecordMeta { timestamp: None, received: UnixMillis(0), origin: Origin::Live, trace: None };
     Pending::new(meta, event(key, InDoubtPolicy::Resend), Stage::Queued)
 }

@@ -11,7 +11,7 @@ use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::domain::{Answered, BatchId, BootTime, Epoch, Fate, LaneId, NextOffset, PartitionId, Record};
+use crate::domain::{Answered, BatchId, BootTime, Epoch, Fate, LaneId, NextOffset, PartitionId, Record, UnixMillis};
 use crate::kafka::Receipt;
 use crate::kafka::consumer::ConsumerRemote;
 use crate::kafka::message::{Assignment, ConsumerEvent, ConsumerFailure};
@@ -19,14 +19,17 @@ use crate::kafka::transactions::{TransactionEvent, TransactionFailure, Transacti
 use crate::pinterest::Client;
 use crate::pipeline::{Batch, Effect, Input, Pipeline};
 use crate::telemetry::label::{Change, CommitEnd};
+use crate::telemetry::span::Span;
 
 use super::clock;
+use super::export::SpanSender;
 use super::feed::FeedReader;
 use super::intake::{Intake, Raw, Yield};
 use super::restoring::{Restoration, Restoring};
 use super::totals::{Accounting, Totals};
+use super::traces::Tracing;
 use super::traffic::Traffic;
-use super::{End, Progress};
+use super::{End, Ends, Progress};
 
 /// Records that go into the core between two looks at everything else: about a millisecond of its work.
 const RECORDS_AT_A_TIME: usize = 500;
@@ -46,6 +49,8 @@ pub(super) struct Engine {
     pub(super) readers: Vec<Arc<FeedReader>>,
     pub(super) restoring: Restoring,
     pub(super) progress: watch::Sender<Progress>,
+    pub(super) ends: watch::Receiver<Ends>,
+    pub(super) tracing: Tracing,
     pub(super) state: State,
 }
 
@@ -57,6 +62,7 @@ pub(super) struct State {
     /// What the transaction under way will have accounted for.
     under_way: Accounting,
     under_way_since: BootTime,
+    under_way_spans: Vec<Span>,
     totals: Totals,
     traffic: Traffic,
     told_at: BootTime,
@@ -86,6 +92,18 @@ enum Waiting {
     Reached(NextOffset),
 }
 
+impl Holding {
+    /// When Kafka took the first record that the core has not taken, or this process, where Kafka did not say it.
+    fn first_waiting(&self) -> Option<UnixMillis> {
+        self.inbox.iter().find_map(|waiting| match waiting {
+            Waiting::Records { records, .. } => {
+                records.front().map(|record| record.timestamp.unwrap_or(record.received))
+            }
+            Waiting::Reached(_) => None,
+        })
+    }
+}
+
 impl Drop for Holding {
     fn drop(&mut self) {
         self.held.store(false, Ordering::Relaxed);
@@ -99,6 +117,8 @@ struct PostEnd {
     events: usize,
     took: Duration,
     answered: Answered,
+    /// Told if somebody watches.
+    span: Option<Span>,
 }
 
 /// What comes in.
@@ -269,9 +289,11 @@ impl Engine {
     fn count_transaction(&mut self, fate: &Fate) {
         let now = clock::now();
         let accounting = std::mem::take(&mut self.state.under_way);
+        let spans = std::mem::take(&mut self.state.under_way_spans);
         let end = match fate {
             Fate::Committed(_) => {
                 self.state.totals.commit(&accounting, now.wall);
+                self.tracing.send(spans);
                 CommitEnd::Committed
             }
             Fate::Aborted(_) => CommitEnd::Aborted,
@@ -280,7 +302,8 @@ impl Engine {
     }
 
     fn answered(&mut self, answer: Option<PostEnd>) -> Turn {
-        if let Some(PostEnd { batch, lane, events, took, answered }) = answer {
+        if let Some(PostEnd { batch, lane, events, took, answered, span }) = answer {
+            self.tracing.send(span);
             self.state.traffic.answered(lane, events, &answered.answer, took);
             self.step(Input::Posted { batch, answered });
         }
@@ -296,7 +319,13 @@ impl Engine {
             Ok(restored) => {
                 let at = restored.next_offset();
                 if let Some(reader) = self.readers.get(usize::from(partition.feed.0)) {
-                    holding.intake = Some(Intake::start(partition, epoch, Arc::clone(reader), yields.clone()));
+                    holding.intake = Some(Intake::start(
+                        partition,
+                        epoch,
+                        Arc::clone(reader),
+                        self.tracing.watching,
+                        yields.clone(),
+                    ));
                 }
                 let assignment = holding.assignment;
                 self.step(Input::Restored { partition, epoch, restored });
@@ -373,6 +402,7 @@ impl Engine {
                 Effect::Commit(transaction) => {
                     self.state.under_way = Accounting::of(&transaction);
                     self.state.under_way_since = clock::boot();
+                    self.state.under_way_spans = self.tracing.of_records(&transaction);
                     self.transactions.commit(transaction);
                 }
                 Effect::Resolve(transaction) => self.transactions.resolve(transaction),
@@ -388,11 +418,13 @@ impl Engine {
     fn post(&self, batch: Batch, answers: UnboundedSender<PostEnd>) {
         let client = self.clients.get(usize::from(batch.lane.0)).expect("lanes of the core are those of the clients");
         let client = Arc::clone(client);
+        let (watching, lane) = (self.tracing.watching, self.tracing.names.lane(batch.lane));
         tokio::spawn(async move {
-            let begun = clock::boot();
+            let begun = clock::now();
             let answered = client.post(&batch.bodies).await;
-            let took = clock::boot().since(begun);
-            let end = PostEnd { batch: batch.id, lane: batch.lane, events: batch.bodies.len(), took, answered };
+            let took = clock::boot().since(begun.boot);
+            let span = watching.of_answer(&batch, &lane, begun.wall, &answered);
+            let end = PostEnd { batch: batch.id, lane: batch.lane, events: batch.bodies.len(), took, answered, span };
             // Nobody listens any more only when the process stops at once.
             if answers.send(end).is_err() {
                 tracing::debug!("an answer came after the loop had ended");
@@ -408,12 +440,21 @@ impl Engine {
         }
         self.state.told_at = now.boot;
         let State { totals, traffic, holdings, .. } = &self.state;
-        let restoring = holdings.iter().filter_map(|(id, holding)| match holding.intake {
-            None => Some((*id, holding.since)),
-            Some(_) => None,
-        });
-        let (totals, traffic, restoring) = (totals.clone(), traffic.clone(), restoring.collect());
-        let (started, status) = (self.progress.borrow().started, Some(self.core.status(now.wall)));
-        self.progress.send_replace(Progress { turned: now.boot, started, totals, traffic, restoring, status });
+        let restoring = holdings.iter().filter(|(_, holding)| holding.intake.is_none());
+        let waiting = holdings.iter().filter_map(|(id, holding)| Some((*id, holding.first_waiting()?)));
+        let progress = Progress {
+            turned: now.boot,
+            started: self.progress.borrow().started,
+            totals: totals.clone(),
+            traffic: traffic.clone(),
+            restoring: restoring.map(|(id, holding)| (*id, holding.since)).collect(),
+            waiting: waiting.collect(),
+            ends: self.ends.borrow().clone(),
+            notes: self.readers.iter().map(|reader| reader.notes()).collect(),
+            tokens: self.clients.iter().map(|client| client.token_since()).collect(),
+            spans_dropped: self.tracing.spans.as_ref().map_or(0, SpanSender::dropped),
+            status: Some(self.core.status(now.wall)),
+        };
+        self.progress.send_replace(progress);
     }
 }

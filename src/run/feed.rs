@@ -4,12 +4,12 @@
 //! never a reason to settle a record. Order within a partition is kept by its caller.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::domain::{Mapped, Origin, Outcome, Reason, Record};
+use crate::domain::{Mapped, Origin, Outcome, Reason, Record, Trace, UnixMillis};
 use crate::kafka::framing::{Framing, SchemaRef};
 use crate::kafka::message::RawMessage;
 use crate::kafka::registry::{Registry, RegistryFault, SchemaName};
@@ -17,6 +17,7 @@ use crate::mapping::{Decoder, Mapper, Plan};
 
 use super::clock;
 use super::mapping::FeedMapping;
+use super::notes::Notes;
 
 /// Between two requests while the registry refuses our credentials.
 const REFUSED_AGAIN: Duration = Duration::from_secs(10);
@@ -30,6 +31,7 @@ pub struct FeedReader {
     registry: Option<Arc<Registry>>,
     /// One decoder for each writer schema that was met, or what its records end as.
     decoders: RwLock<HashMap<SchemaRef, Arc<Reading>>>,
+    notes: Mutex<Notes>,
 }
 
 /// What a writer schema allows.
@@ -49,18 +51,26 @@ impl FeedReader {
             .iter()
             .map(|(fingerprint, schema)| (SchemaRef::Fingerprint(*fingerprint), compile(schema, &references, &plan)))
             .collect();
-        Self { name: name.into(), framing, plan, mapper, registry, decoders: RwLock::new(decoders) }
+        Self {
+            name: name.into(),
+            framing,
+            plan,
+            mapper,
+            registry,
+            decoders: RwLock::new(decoders),
+            notes: Mutex::default(),
+        }
     }
 
-    /// Decodes and maps one message.
-    pub async fn read(&self, message: &RawMessage) -> Record {
+    /// Decodes and maps one message. `trace`: what its audit row is to say.
+    pub async fn read(&self, message: &RawMessage, trace: Option<Trace>) -> Record {
         let received = clock::wall();
         let mapped = match &message.payload {
             None => Mapped::Settled { outcome: Outcome::new(Reason::Tombstone), facts: None },
             Some(payload) => match self.framing.split(message.value_schema_id.as_deref(), payload) {
                 Err(fault) => Mapped::Settled { outcome: fault.into(), facts: None },
                 Ok((schema, bytes)) => match &*self.reading(schema).await {
-                    Reading::Decoded(decoder) => self.mapper.map(decoder, bytes, received),
+                    Reading::Decoded(decoder) => self.map(decoder, bytes, received),
                     Reading::Ended(outcome) => Mapped::Settled { outcome: outcome.clone(), facts: None },
                 },
             },
@@ -70,9 +80,23 @@ impl FeedReader {
             timestamp: message.timestamp,
             received,
             origin: Origin::Live,
-            traceparent: message.traceparent.clone(),
+            trace: trace.map(Box::new),
             mapped,
         }
+    }
+
+    fn map(&self, decoder: &Decoder, bytes: &[u8], received: UnixMillis) -> Mapped {
+        let finished = self.mapper.explain(decoder, bytes, received);
+        // Nothing to note is the rule, and costs no lock.
+        if !finished.dropped.is_empty() || !finished.warnings.is_empty() {
+            self.notes.lock().unwrap_or_else(PoisonError::into_inner).count(&finished);
+        }
+        finished.mapped
+    }
+
+    /// What was noted about its records so far.
+    pub(super) fn notes(&self) -> Notes {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn reading(&self, schema: SchemaRef) -> Arc<Reading> {

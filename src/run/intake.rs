@@ -13,6 +13,7 @@ use crate::kafka::Receipt;
 use crate::kafka::message::Messages;
 
 use super::feed::FeedReader;
+use super::traces::Watching;
 
 /// Messages decoded between two chances for other tasks: about a millisecond of work.
 const SLICE: usize = 200;
@@ -45,10 +46,11 @@ impl Intake {
         partition: PartitionId,
         epoch: Epoch,
         reader: Arc<FeedReader>,
+        watching: Watching,
         yields: UnboundedSender<Yield>,
     ) -> Self {
         let (inbox, raw) = unbounded_channel();
-        let task = tokio::spawn(take_in(partition, epoch, reader, raw, yields));
+        let task = tokio::spawn(take_in(partition, epoch, reader, watching, raw, yields));
         Self { inbox, task }
     }
 
@@ -71,6 +73,7 @@ async fn take_in(
     partition: PartitionId,
     epoch: Epoch,
     reader: Arc<FeedReader>,
+    watching: Watching,
     mut raw: UnboundedReceiver<Raw>,
     yields: UnboundedSender<Yield>,
 ) {
@@ -81,7 +84,8 @@ async fn take_in(
                 let mut records = Vec::with_capacity(messages.len());
                 for slice in messages.chunks(SLICE) {
                     for message in slice {
-                        let mut reading = pin!(reader.read(message));
+                        let trace = watching.trace(message.trace, partition, epoch, message.offset);
+                        let mut reading = pin!(reader.read(message, trace));
                         let record = match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
                             Poll::Ready(record) => record,
                             Poll::Pending => {

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use crate::domain::{FeedId, Identity, LaneId, Reason};
+use crate::domain::{FeedId, Identity, LaneId, Reason, UnixMillis};
+use crate::mapping::Warning;
 use crate::pipeline::{PartitionStatus, Status, Trouble};
 use crate::telemetry::label::{Cause, Change, CommitEnd, EventStatus, PartitionState, RequestStatus};
 use crate::telemetry::{Metric, Reading, Value};
 
 use super::totals::FeedTotals;
 use super::traffic::LaneTraffic;
-use super::{Names, Progress};
+use super::{Names, Notes, Progress};
 
 impl Names {
     /// What `progress` measures. Series of closed labels are there before the first event.
     #[must_use]
-    pub fn reading(&self, progress: &Progress) -> Reading {
+    pub fn reading(&self, progress: &Progress, now: UnixMillis) -> Reading {
         let mut reading = Reading::default();
         reading.add(Metric::BuildInfo, &[env!("CARGO_PKG_VERSION")], 1_u64.into());
         reading.add(
@@ -31,6 +32,13 @@ impl Names {
                 reading.add(Metric::PartitionsMoved, &[name, change.as_str()], count.into());
             }
         }
+        for (name, notes) in self.feeds.iter().zip(&progress.notes) {
+            add_notes(&mut reading, name, notes);
+        }
+        for (name, since) in self.lanes.iter().zip(&progress.tokens) {
+            reading.add(Metric::TokenAge, &[name], now.since(*since).as_secs_f64().into());
+        }
+        reading.add(Metric::SpansDropped, &[], progress.spans_dropped.into());
         let nothing = LaneTraffic::default();
         for (id, name) in (0..).map(LaneId).zip(&self.lanes) {
             add_lane(&mut reading, name, progress.traffic.lanes.get(&id).unwrap_or(&nothing));
@@ -41,12 +49,12 @@ impl Names {
         }
         reading.add(Metric::TransactionDuration, &[], (&progress.traffic.transaction_durations).into());
         if let Some(status) = &progress.status {
-            self.add_status(&mut reading, progress, status);
+            self.add_status(&mut reading, progress, status, now);
         }
         reading
     }
 
-    fn add_status(&self, reading: &mut Reading, progress: &Progress, status: &Status) {
+    fn add_status(&self, reading: &mut Reading, progress: &Progress, status: &Status, now: UnixMillis) {
         for (id, feed) in (0..).map(FeedId).zip(&self.feeds) {
             for state in PartitionState::ALL {
                 let partitions = status.partitions.iter().filter(|partition| partition.partition.feed == id);
@@ -58,6 +66,9 @@ impl Names {
             let (feed, number) = (self.feed(partition.partition.feed), partition.partition.number.to_string());
             let mut add = |metric, value: Value| reading.add(metric, &[&feed, &number], value);
             add(Metric::RecordsUnaccounted, partition.span.into());
+            add(Metric::RecordsBehind, behind(progress, partition).into());
+            let oldest = oldest(progress, partition).map_or(Duration::ZERO, |oldest| now.since(oldest));
+            add(Metric::OldestAge, oldest.as_secs_f64().into());
             add(Metric::WindowKeys, partition.window_keys.into());
             add(Metric::WindowEvicted, partition.window_evicted.into());
             add(Metric::WindowCovered, partition.window_covers.as_secs_f64().into());
@@ -91,6 +102,31 @@ fn add_feed(reading: &mut Reading, feed: &str, totals: &FeedTotals) {
         let with = totals.identities().filter(|(set, _)| set.contains(parameter));
         let count: u64 = with.map(|(_, count)| count).sum();
         reading.add(Metric::EventsIdentity, &[feed, parameter.as_str()], count.into());
+    }
+}
+
+/// Records without an audit row.
+fn behind(progress: &Progress, partition: &PartitionStatus) -> u64 {
+    let end = progress.ends.get(&partition.partition).map_or(partition.position, |end| end.end);
+    let unread = u64::try_from(end.0.saturating_sub(partition.position.0)).unwrap_or(0);
+    unread + u64::try_from(partition.open).unwrap_or(u64::MAX)
+}
+
+/// The oldest record without an audit row, as far as it is known.
+fn oldest(progress: &Progress, partition: &PartitionStatus) -> Option<UnixMillis> {
+    let waiting = progress.waiting.get(&partition.partition).copied();
+    // What the last look at the end saw may have been read since.
+    let end = progress.ends.get(&partition.partition).filter(|end| partition.position < end.end);
+    partition.oldest.or(waiting).or(end.and_then(|end| end.standing_since))
+}
+
+fn add_notes(reading: &mut Reading, feed: &str, notes: &Notes) {
+    for ((target, cause), count) in &notes.dropped {
+        reading.add(Metric::ValuesDropped, &[feed, target.path(), cause.code()], (*count).into());
+    }
+    for warning in Warning::ALL {
+        let count = notes.warnings.get(&warning).copied().unwrap_or(0);
+        reading.add(Metric::EventsWarned, &[feed, warning.code()], count.into());
     }
 }
 

@@ -3,14 +3,19 @@
 //! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
 //! a feed's files what maps its records; `engine` is the loop; `feed` and `intake` decode and map; `restoring` brings
 //! partitions back; `picture` shows the work to the admin pages and `measures` to the metrics, from
-//! what `totals` and `traffic` count; `clock` reads the clocks.
+//! what `totals`, `traffic` and `notes` count and `behind` asks for; `traces` tells of single records, and `export` sends it
+//! all to a collector; `clock` reads the clocks.
 
+pub mod behind;
 pub mod clock;
+pub mod export;
 pub mod feed;
 pub mod mapping;
+pub mod notes;
 pub mod picture;
 pub mod prepare;
 pub mod totals;
+pub mod traces;
 pub mod traffic;
 
 mod engine;
@@ -19,10 +24,14 @@ mod measures;
 mod restoring;
 mod settings;
 
+pub use behind::Ends;
+pub use export::{Exporter, SpanSender};
 pub use mapping::FeedMapping;
+pub use notes::Notes;
 pub use picture::Names;
 pub use prepare::{Parts, RegisteredAudit, StartFault, kafka_settings, register_audit};
 pub use totals::Totals;
+pub use traces::Watching;
 pub use traffic::Traffic;
 
 use std::collections::HashMap;
@@ -36,12 +45,14 @@ use tokio::time::timeout;
 
 use crate::domain::{BootTime, PartitionId, UnixMillis};
 use crate::kafka::consumer::{Consumer, Leaving};
+use crate::kafka::ends::EndReader;
 use crate::kafka::restore::Restorer;
 use crate::kafka::transactions::Transactions;
 use crate::pipeline::{Pipeline, Status};
 
 use engine::{Engine, Inputs, State};
 use restoring::Restoring;
+use traces::Tracing;
 
 /// How the relay ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +79,24 @@ pub struct Progress {
     pub traffic: Traffic,
     /// Since when partitions are being restored.
     pub restoring: HashMap<PartitionId, BootTime>,
+    /// When Kafka took the first record of a partition that the core has not taken.
+    pub waiting: HashMap<PartitionId, UnixMillis>,
+    pub ends: Ends,
+    /// In the order of the feeds.
+    pub notes: Vec<Notes>,
+    /// Since when the access token of each lane is known, in the order of the lanes.
+    pub tokens: Vec<UnixMillis>,
+    pub spans_dropped: u64,
     pub status: Option<Status>,
+}
+
+/// Which records are watched beside those whose trace somebody watches already, and where spans go.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// Of records without a trace, one in so many begins one; 0 for none.
+    pub one_in: u64,
+    pub spans: Option<SpanSender>,
+    pub names: Names,
 }
 
 /// Relays until a request to stop has come and the work is at rest, or the work cannot go on.
@@ -81,6 +109,7 @@ pub async fn run(
     parts: Parts,
     stop: UnboundedReceiver<()>,
     progress: watch::Sender<Progress>,
+    traces: Traces,
 ) -> Result<End, StartFault> {
     let (group_events, from_group) = unbounded_channel();
     let (commit_events, from_commits) = unbounded_channel();
@@ -93,6 +122,10 @@ pub async fn run(
     let remote = consumer.remote();
     let transactions =
         Transactions::open(Arc::clone(&kafka), scribe, remote.clone(), commit_events).map_err(StartFault::client)?;
+    let end_reader = EndReader::new(Arc::clone(&kafka)).map_err(StartFault::client)?;
+    let (to_ends, ends) = watch::channel(Ends::new());
+    tokio::spawn(behind::watch(end_reader, progress.subscribe(), to_ends));
+    let watching = Watching::new(process, traces.spans.as_ref().map(|_| traces.one_in));
     let (seed, _) = process.as_u64_pair();
     let engine = Engine {
         core: Pipeline::new(core.clone(), seed),
@@ -107,6 +140,8 @@ pub async fn run(
             done: restorations,
         },
         progress,
+        ends,
+        tracing: Tracing { watching, spans: traces.spans, names: traces.names },
         state: State::default(),
     };
     let mut inputs = Inputs { stop, consumer: from_group, transactions: from_commits, restored };

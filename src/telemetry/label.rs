@@ -17,11 +17,13 @@ pub enum Label {
     Reason,
     State,
     Status,
+    Target,
     Version,
+    Warning,
 }
 
 impl Label {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Cause,
         Self::Change,
         Self::Fate,
@@ -33,7 +35,9 @@ impl Label {
         Self::Reason,
         Self::State,
         Self::Status,
+        Self::Target,
         Self::Version,
+        Self::Warning,
     ];
 
     #[must_use]
@@ -50,7 +54,9 @@ impl Label {
             Self::Reason => "reason",
             Self::State => "state",
             Self::Status => "status",
+            Self::Target => "target",
             Self::Version => "version",
+            Self::Warning => "warning",
         }
     }
 
@@ -58,7 +64,10 @@ impl Label {
     #[must_use]
     pub fn values(self) -> String {
         match self {
-            Self::Cause => list(&Cause::ALL.map(Cause::as_str)),
+            Self::Cause => format!(
+                "of lanes {}; of values the codes that `pinrelay explain` shows",
+                list(&Cause::ALL.map(Cause::as_str))
+            ),
             Self::Change => list(&Change::ALL.map(Change::as_str)),
             Self::Fate => list(&CommitEnd::ALL.map(CommitEnd::as_str)),
             Self::Feed => "`name` of the feed in the configuration".to_owned(),
@@ -72,7 +81,9 @@ impl Label {
                 list(&RequestStatus::ALL.map(RequestStatus::as_str)),
                 list(&EventStatus::ALL.map(EventStatus::as_str))
             ),
+            Self::Target => "targets of the [mapping](mapping.md)".to_owned(),
             Self::Version => "of pinrelay".to_owned(),
+            Self::Warning => "the codes that `pinrelay explain` shows".to_owned(),
         }
     }
 }

@@ -69,6 +69,10 @@ metrics! {
         "Records whose committed audit row says that Pinterest may have taken the event more than once";
     RecordsUnaccounted, "pinrelay.records.unaccounted", Kind::Gauge, Unit::Each("record"), [Feed, Partition],
         "Records between the committed offset and the reader";
+    RecordsBehind, "pinrelay.records.behind", Kind::Gauge, Unit::Each("record"), [Feed, Partition],
+        "Records without an audit row: those that are not settled, and those from the reader to the end of the partition; while the reader is not at the end, markers of transactions count as records";
+    OldestAge, "pinrelay.records.oldest_age", Kind::Gauge, Unit::Seconds, [Feed, Partition],
+        "Age of the oldest record that is not settled, by its Kafka timestamp; of one that is not read yet, at least the time since it was noticed; 0 if there is none";
     RecordDuration, "pinrelay.record.duration", Kind::Histogram(&DURATIONS), Unit::Seconds, [Feed],
         "From reading a record to the commit of its audit row";
 
@@ -78,6 +82,10 @@ metrics! {
         "Delivered events that were posted more than an hour after they happened";
     EventsIdentity, "pinrelay.events.identity", Kind::Counter, Unit::Each("event"), [Feed, Parameter],
         "Delivered events that carried the identity parameter; divide by the delivered records for its coverage";
+    ValuesDropped, "pinrelay.values.dropped", Kind::Counter, Unit::Each("value"), [Feed, Target, Cause],
+        "Optional values that were left out of events because no rule could make them fit";
+    EventsWarned, "pinrelay.events.warned", Kind::Counter, Unit::Each("event"), [Feed, Warning],
+        "Events that Pinterest takes but does not serve in full";
     Events, "pinrelay.events", Kind::Counter, Unit::Each("event"), [Lane, Status],
         "Events in posts that have ended, each time that they were posted";
     EventsQueued, "pinrelay.events.queued", Kind::Gauge, Unit::Each("event"), [Lane],
@@ -93,6 +101,9 @@ metrics! {
         "Calls under way";
     LaneHalted, "pinrelay.lane.halted", Kind::Gauge, Unit::Each("lane"), [Lane, Cause],
         "1 while the lane sends one event at a time to find out whether it gets through, for the cause that is so, else 0";
+
+    TokenAge, "pinrelay.token.age", Kind::Gauge, Unit::Seconds, [Lane],
+        "Since when the access token in use is known; of the first one from a file, since the file was written";
 
     WindowKeys, "pinrelay.window.keys", Kind::Gauge, Unit::Each("key"), [Feed, Partition],
         "Event keys by which duplicates are recognised";
@@ -113,6 +124,8 @@ metrics! {
     TransactionDuration, "pinrelay.transaction.duration", Kind::Histogram(&DURATIONS), Unit::Seconds, [],
         "From handing a transaction over to the certainty about its end";
 
+    SpansDropped, "pinrelay.spans.dropped", Kind::Counter, Unit::Each("span"), [],
+        "Spans that did not reach the collector";
     BuildInfo, "pinrelay.build.info", Kind::Gauge, Unit::Info, [Version],
         "Always 1";
     StartTime, "pinrelay.start.time", Kind::Gauge, Unit::Seconds, [],

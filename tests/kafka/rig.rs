@@ -236,7 +236,7 @@ pub(crate) fn row(offset: i64, event_id: &str) -> Settlement {
         origin: Origin::Live,
         timestamp: None,
         received: None,
-        traceparent: None,
+        trace: None,
         key: None,
         lane: None,
         facts: Some(Box::new(EventFacts { event_id: Some(event_id.into()), ..EventFacts::default() })),

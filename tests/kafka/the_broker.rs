@@ -57,6 +57,7 @@ async fn every_partition_is_read_to_its_end_in_order() {
     broker.create_topic("three-partitions", 3, &[("cleanup.policy", "compact")]).await;
     // Partition 1 stays empty.
     let input = |number: i32| Input {
+        headers: Vec::new(),
         partition: number % 2 * 2,
         key: Some(number.to_be_bytes().into()),
         value: (number != 7).then(|| number.to_string().into_bytes()),

@@ -8,6 +8,8 @@ mod account;
 #[cfg(test)]
 mod broker_away;
 #[cfg(test)]
+mod collector;
+#[cfg(test)]
 mod desk;
 #[cfg(test)]
 mod feeds;
@@ -32,3 +34,5 @@ mod stopping;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod traces;

@@ -32,8 +32,8 @@ pub(crate) struct Terms {
     pub(crate) pipeline: &'static str,
     pub(crate) lane: &'static str,
     pub(crate) registry: Option<String>,
-    /// Of the admin pages, as a line of the configuration.
-    pub(crate) admin: String,
+    /// Lines of the configuration for admin pages and telemetry.
+    pub(crate) watch: String,
 }
 
 impl Default for Terms {
@@ -43,7 +43,7 @@ impl Default for Terms {
             pipeline: "answer_timeout: 2s, connect_timeout: 1s",
             lane: "batch_events: 200, concurrency: 4, backoff_min: 50ms, backoff_max: 1s",
             registry: None,
-            admin: String::new(),
+            watch: String::new(),
         }
     }
 }
@@ -68,16 +68,22 @@ pub(crate) struct Shop<'b> {
     pub(crate) planned: HashMap<Place, OutcomeKind>,
     ends: BTreeMap<(DemoFeed, i32), i64>,
     logs: Vec<PathBuf>,
+    /// Of the records that are written from now on.
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
 impl<'b> Shop<'b> {
     /// With empty topics, made as a user makes them.
     pub(crate) async fn open(broker: &'b Kafka, name: &str, seed: u64, terms: Terms) -> Self {
         let shop = Self::without_topics(broker, name, seed, terms).await;
-        shop.create_inputs().await;
-        let made = run(shop.topics_command(&["--apply"])).await;
-        assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+        shop.create_topics().await;
         shop
+    }
+
+    pub(crate) async fn create_topics(&self) {
+        self.create_inputs().await;
+        let made = run(self.topics_command(&["--apply"])).await;
+        assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
     }
 
     /// With nothing but files.
@@ -99,6 +105,7 @@ impl<'b> Shop<'b> {
             planned: HashMap::new(),
             ends: BTreeMap::new(),
             logs: Vec::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -131,7 +138,7 @@ impl<'b> Shop<'b> {
 
     /// Writes the configuration of a process. It fetches little at a time, so that the feeds alternate.
     pub(crate) fn config(&self, instance: &str) -> PathBuf {
-        let Terms { times, pipeline, lane, registry, admin } = &self.terms;
+        let Terms { times, pipeline, lane, registry, watch } = &self.terms;
         let framing = if registry.is_some() { "confluent" } else { "single_object" };
         let feeds = DemoFeed::ALL.map(|feed| {
             let (name, topic) = (feed.name(), self.topic(feed));
@@ -146,7 +153,7 @@ impl<'b> Shop<'b> {
              properties: {{reconnect.backoff.max.ms: 250, max.partition.fetch.bytes: 32768}}}}\n\
              audit: {{topic: {audit}}}\n\
              {registry}\
-             {admin}\
+             {watch}\
              pipeline: {{{pipeline}}}\n\
              lanes:\n  - {{name: main, ad_account_id: \"{AD_ACCOUNT}\", token: {{file: token}}, \
              base_url: \"{url}\", {lane}}}\n\
@@ -201,7 +208,12 @@ impl<'b> Shop<'b> {
             let GeneratedRecord { number, feed, partition, key, value: bytes } = record;
             self.expect(feed, partition, plan(self.seed, number).lot.outcome());
             let value = bytes.map(|bytes| value(feed, bytes));
-            inputs.entry(feed).or_default().push(Input { partition, key: Some(key), value });
+            inputs.entry(feed).or_default().push(Input {
+                partition,
+                key: Some(key),
+                value,
+                headers: self.headers.clone(),
+            });
         }
         for (feed, inputs) in inputs {
             self.broker.produce(&self.topic(feed), inputs).await;
@@ -211,7 +223,7 @@ impl<'b> Shop<'b> {
     /// Writes one record that is not the generator's.
     pub(crate) async fn put(&mut self, feed: DemoFeed, partition: i32, value: Vec<u8>, outcome: OutcomeKind) {
         self.expect(feed, partition, outcome);
-        let input = Input { partition, key: None, value: Some(value) };
+        let input = Input { partition, value: Some(value), ..Input::default() };
         self.broker.produce(&self.topic(feed), vec![input]).await;
     }
 

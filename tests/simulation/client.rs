@@ -332,7 +332,7 @@ fn record(spec: &Spec, partition: usize, plan: usize, received: Time) -> Record 
         timestamp: Some(wall),
         received: wall,
         origin: Origin::Live,
-        traceparent: None,
+        trace: None,
         mapped,
     }
 }

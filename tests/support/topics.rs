@@ -8,7 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::OwnedMessage;
+use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
@@ -25,6 +25,7 @@ pub(crate) struct Input {
     pub(crate) partition: i32,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
 impl Kafka {
@@ -188,6 +189,10 @@ fn produce(mut config: ClientConfig, topic: &str, records: &[Input]) {
         }
         if let Some(value) = &record.value {
             next = next.payload(value.as_slice());
+        }
+        if !record.headers.is_empty() {
+            let headers = record.headers.iter().map(|(key, value)| Header { key, value: Some(value) });
+            next = next.headers(headers.fold(OwnedHeaders::new(), OwnedHeaders::insert));
         }
         // The queue holds a part of a large set: it is filled again as the broker takes from it.
         while let Err((error, refused)) = producer.send(next) {

@@ -22,7 +22,7 @@ use crate::domain::BootTime;
 use crate::kafka::audit_reader::read_to_end;
 use crate::kafka::feeding::Feeder;
 use crate::kafka::settings::KafkaSettings;
-use crate::run::{self, End, Progress, clock, kafka_settings};
+use crate::run::{self, End, Names, Progress, Traces, clock, kafka_settings};
 
 /// The demo gives up when nothing has been accounted for in so long.
 const STALLED: Duration = Duration::from_mins(1);
@@ -36,7 +36,8 @@ pub(super) async fn play(arguments: &Arguments) -> Result<Report, Failure> {
     let parts = stage.parts().await?;
     let (stop, stopped) = unbounded_channel();
     let (progress, watched) = watch::channel(Progress::default());
-    let relay = tokio::spawn(run::run(parts, stopped, progress));
+    let traces = Traces { one_in: 0, spans: None, names: Names::of(&stage.config) };
+    let relay = tokio::spawn(run::run(parts, stopped, progress, traces));
     // Joining the group takes seconds, and would be all that the latencies show.
     let joined = wait_until_reading(watched.clone()).await;
     let begun = clock::boot();
