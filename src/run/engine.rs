@@ -29,6 +29,7 @@ use super::restoring::{Restoration, Restoring};
 use super::totals::{Accounting, Totals};
 use super::traces::Tracing;
 use super::traffic::Traffic;
+use super::trouble::Troubles;
 use super::{End, Ends, Progress};
 
 /// Records that go into the core between two looks at everything else: about a millisecond of its work.
@@ -65,6 +66,7 @@ pub(super) struct State {
     under_way_spans: Vec<Span>,
     totals: Totals,
     traffic: Traffic,
+    troubles: Troubles,
     told_at: BootTime,
     /// Why the work comes to rest.
     ending: Option<End>,
@@ -439,6 +441,10 @@ impl Engine {
             return;
         }
         self.state.told_at = now.boot;
+        let status = self.core.status(now.wall);
+        for line in self.state.troubles.look(&status.lanes, &self.state.traffic, now.boot) {
+            line.log(&self.tracing.names.lane(line.lane()));
+        }
         let State { totals, traffic, holdings, .. } = &self.state;
         let restoring = holdings.iter().filter(|(_, holding)| holding.intake.is_none());
         let waiting = holdings.iter().filter_map(|(id, holding)| Some((*id, holding.first_waiting()?)));
@@ -453,7 +459,7 @@ impl Engine {
             notes: self.readers.iter().map(|reader| reader.notes()).collect(),
             tokens: self.clients.iter().map(|client| client.token_since()).collect(),
             spans_dropped: self.tracing.spans.as_ref().map_or(0, SpanSender::dropped),
-            status: Some(self.core.status(now.wall)),
+            status: Some(status),
         };
         self.progress.send_replace(progress);
     }

@@ -146,7 +146,7 @@ const fn state_of(partition: &PartitionStatus) -> PartitionState {
     if partition.restoring { PartitionState::Restoring } else { PartitionState::Reading }
 }
 
-fn cause_of(trouble: Trouble) -> Cause {
+pub(super) fn cause_of(trouble: Trouble) -> Cause {
     match trouble {
         Trouble::Ambiguous => Cause::Ambiguous,
         Trouble::NotTaken(cause) => cause.into(),

@@ -3,7 +3,7 @@
 //! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
 //! a feed's files what maps its records; `engine` is the loop; `feed` and `intake` decode and map; `restoring` brings
 //! partitions back; `picture` shows the work to the admin pages and `measures` to the metrics, from
-//! what `totals`, `traffic` and `notes` count and `behind` asks for; `traces` tells of single records, and `export` sends it
+//! what `totals`, `traffic` and `notes` count and `behind` asks for; `trouble` tells of lanes in the log, `traces` of single records, and `export` sends it
 //! all to a collector; `clock` reads the clocks.
 
 pub mod behind;
@@ -23,6 +23,7 @@ mod intake;
 mod measures;
 mod restoring;
 mod settings;
+mod trouble;
 
 pub use behind::Ends;
 pub use export::{Exporter, SpanSender};
