@@ -10,9 +10,14 @@ mod broker_away;
 #[cfg(test)]
 mod collector;
 #[cfg(test)]
+mod deployed;
+#[cfg(test)]
 mod desk;
 #[cfg(test)]
 mod feeds;
+#[cfg(test)]
+#[path = "../support/chart/mod.rs"]
+mod helm;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]

@@ -14,4 +14,6 @@ mod topics;
 #[allow(unused_imports, reason = "each test binary uses a part of this")]
 pub(crate) use broker::Broker;
 pub(crate) use kafka::Kafka;
+#[allow(unused_imports, reason = "each test binary uses a part of this")]
+pub(crate) use reaper::Reaper;
 pub(crate) use topics::Input;
