@@ -63,9 +63,9 @@ pub(super) const SPEC: Spec = Spec {
         },
         Key {
             name: "concurrency",
-            form: Form::Count(1, 64),
-            presence: Presence::Default("4"),
-            about: "Most calls under way at a time",
+            form: Form::Count(1, 256),
+            presence: Presence::Default("64"),
+            about: "Most calls under way at a time; fewer where answers take long or fail",
         },
         Key {
             name: "calls_per_minute",

@@ -185,6 +185,7 @@ impl Config {
             window,
             window_keys,
             span,
+            waiting_bytes,
             processes,
             post_deadline,
             answer_timeout,
@@ -197,6 +198,7 @@ impl Config {
             window,
             window_keys: count(window_keys),
             span: count(span),
+            waiting_bytes: count(waiting_bytes),
             drain_deadline: self.kafka.drain_deadline,
             post_deadline,
             answer_timeout,
@@ -227,6 +229,7 @@ fn lane_settings(lane: &Lane) -> LaneSettings {
         batch_events: count(lane.batch_events),
         batch_bytes: count(lane.batch_bytes),
         concurrency: count(lane.concurrency),
+        least_concurrency: 1,
         calls: CallLimit::per_minute(NonZeroU32::new(lane.calls_per_minute).unwrap_or(NonZeroU32::MIN)),
         shares: match lane.mode {
             LaneMode::Live => None,

@@ -32,6 +32,12 @@ pub(super) const SPEC: Spec = Spec {
             about: "Most records of one partition that may be read beyond the committed offset",
         },
         Key {
+            name: "waiting_bytes",
+            form: Form::Size(16 << 20, 64 << 30),
+            presence: Presence::Default("512MiB"),
+            about: "Most memory for records that wait, for their lane or for a transaction; each partition of the process has the same part",
+        },
+        Key {
             name: "processes",
             form: Form::Count(1, 1000),
             presence: Presence::Default("1"),
@@ -85,6 +91,7 @@ pub struct Pipeline {
     pub window: Duration,
     pub window_keys: u64,
     pub span: u64,
+    pub waiting_bytes: u64,
     pub processes: u32,
     pub post_deadline: Duration,
     pub answer_timeout: Duration,
@@ -98,6 +105,7 @@ pub(super) fn read(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<P
     let window = section.duration("window", reading);
     let window_keys = section.count("window_keys", reading);
     let span = section.count("span", reading);
+    let waiting_bytes = section.size("waiting_bytes", reading);
     let processes = section.count("processes", reading);
     let post_deadline = section.duration("post_deadline", reading);
     let answer_timeout = section.duration("answer_timeout", reading);
@@ -118,6 +126,7 @@ pub(super) fn read(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<P
         window: window?.value,
         window_keys: window_keys?.value,
         span: span?.value,
+        waiting_bytes: waiting_bytes?.value,
         processes: u32::try_from(processes?.value).unwrap_or(u32::MAX),
         post_deadline: post_deadline?.value,
         answer_timeout: answer_timeout?.value,

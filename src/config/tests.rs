@@ -106,7 +106,7 @@ fn a_minimal_file_gets_the_documented_defaults() {
     assert_eq!(config.kafka.drain_deadline, Duration::from_secs(15));
     assert!(config.registry.is_none() && config.admin.is_none());
     let [lane] = config.lanes.as_slice() else { panic!("one lane") };
-    assert_eq!((lane.mode, lane.batch_events, lane.concurrency), (LaneMode::Live, 1000, 4));
+    assert_eq!((lane.mode, lane.batch_events, lane.concurrency), (LaneMode::Live, 1000, 64));
     assert_eq!(lane.base_url, "https://api.pinterest.com/v5");
     assert_eq!(lane.token.value.expose(), "pina_test_file");
     let [feed] = config.feeds.as_slice() else { panic!("one feed") };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::{BatchId, BootTime, Epoch, NotTaken, Offset, PartitionId, TransactionId};
 
+use super::concurrency::Concurrency;
 use super::pace::Pace;
 use super::settings::LaneSettings;
 
@@ -20,6 +21,7 @@ pub(crate) struct Lane {
     pub(crate) mode: Mode,
     /// Of the ad account's own budget of calls.
     pub(crate) pace: Pace,
+    pub(crate) concurrency: Concurrency,
     /// When the trouble began: the first wait since something came through.
     troubled: Option<BootTime>,
     /// Answers so far by which Pinterest decided about events.
@@ -98,13 +100,13 @@ pub enum Trouble {
 
 impl Lane {
     pub(crate) fn new(settings: LaneSettings, processes: NonZeroU32) -> Self {
-        let pace = Pace::new(settings.calls, processes);
         Self {
+            pace: Pace::new(settings.calls, processes),
+            concurrency: Concurrency::new(settings.least_concurrency, settings.concurrency),
             settings,
             queue: Queue::new(),
             batches: VecDeque::new(),
             mode: Mode::Open,
-            pace,
             verdicts: 0,
             troubled: None,
         }
@@ -126,10 +128,15 @@ impl Lane {
         self.batches.len() - self.posted()
     }
 
+    /// Whether a batch waits for its call and for nothing else.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.batches.iter().any(|batch| matches!(batch.stage, BatchStage::Ready { .. }))
+    }
+
     /// Most batches that may be under way now.
     pub(crate) const fn allowed(&self) -> usize {
         match self.mode {
-            Mode::Open => self.settings.concurrency,
+            Mode::Open => self.concurrency.level(),
             Mode::Paused { .. } => 0,
             Mode::Probing { .. } => 1,
         }
@@ -182,8 +189,7 @@ impl Lane {
     /// When the lane next wants to do something by itself. `next_slot` is that of the next call, `slot` that of the
     /// call for which a batch would be formed.
     pub(crate) fn next_wakeup(&self, next_slot: BootTime, slot: BootTime, lead: Duration) -> Option<BootTime> {
-        let has_ready = self.batches.iter().any(|batch| matches!(batch.stage, BatchStage::Ready { .. }));
-        let post = (has_ready && self.posted() < self.allowed()).then_some(next_slot);
+        let post = (self.has_ready() && self.posted() < self.allowed()).then_some(next_slot);
         let form =
             match self.mode {
                 Mode::Paused { until } => return Some(until),
@@ -221,8 +227,11 @@ impl Lane {
 
     /// Nothing gets through. Answers that come late while it waits do not make it wait longer.
     pub(crate) fn probe(&mut self, now: BootTime, cause: Trouble, wait: Option<Duration>, random: f64) {
-        if matches!(self.mode, Mode::Probing { at, .. } if now < at) {
-            return;
+        match (self.mode, cause) {
+            (Mode::Probing { at, .. }, _) if now < at => return,
+            (Mode::Probing { .. }, Trouble::Ambiguous) => self.concurrency.failed_alone(),
+            (Mode::Open | Mode::Paused { .. }, Trouble::Ambiguous) => self.concurrency.failed(now),
+            (_, Trouble::NotTaken(_)) => {}
         }
         self.mode = Mode::Probing { cause, at: now.after(self.wait(now, wait, random)) };
     }
@@ -310,6 +319,7 @@ mod tests {
             batch_events: 3,
             batch_bytes: 100,
             concurrency: 2,
+            least_concurrency: 1,
             calls: CallLimit::per_minute(NonZeroU32::MAX),
             shares: None,
             linger: Duration::from_millis(50),

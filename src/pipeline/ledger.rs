@@ -27,6 +27,7 @@ pub(crate) struct Ledger {
     position: NextOffset,
     /// Where the changelog holds open intents and outcomes at or above the watermark (P4).
     positions: Positions,
+    open_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -46,12 +47,13 @@ enum SlotState {
 impl Ledger {
     /// `position`: the committed offset, where reading begins.
     pub(crate) fn new(position: NextOffset) -> Self {
-        Self { slots: VecDeque::new(), n_open: 0, position, positions: Positions::default() }
+        Self { slots: VecDeque::new(), n_open: 0, position, positions: Positions::default(), open_bytes: 0 }
     }
 
     /// Takes a record that is not settled yet. Offsets only grow.
     pub(crate) fn open(&mut self, offset: Offset, pending: Box<Pending>, intent: Option<ChangelogOffset>) {
         self.n_open += 1;
+        self.open_bytes += pending.bytes();
         self.push(Slot { offset, state: SlotState::Open(pending), written: intent });
     }
 
@@ -86,6 +88,11 @@ impl Ledger {
         }
     }
 
+    /// Memory that the open records take, about.
+    pub(crate) const fn open_bytes(&self) -> usize {
+        self.open_bytes
+    }
+
     /// Offsets that are not settled, lowest first.
     pub(crate) fn open_offsets(&self) -> impl Iterator<Item = Offset> {
         self.slots.iter().filter(|slot| matches!(slot.state, SlotState::Open(_))).map(|slot| slot.offset)
@@ -100,6 +107,7 @@ impl Ledger {
                 self.n_open -= 1;
                 let intent = slot.written.take();
                 self.forget(intent);
+                self.open_bytes -= pending.bytes();
                 Some((pending, intent))
             }
             SlotState::Settled => None,

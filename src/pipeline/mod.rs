@@ -8,7 +8,7 @@
 //! | `partition` | one record: settled already, in doubt, duplicate, waiting, or on its way |
 //! | `claims`, `window`, `ledger` | who holds a key, which keys were delivered, which offsets may be committed |
 //! | `lane`, `posting` | when a batch is formed and posted, and what an answer does to its events |
-//! | `pace` | when the next call may go |
+//! | `pace`, `concurrency` | when the next call may go, and how many may be under way |
 //! | `tick` | what a transaction holds, when it begins, and what its end means |
 //! | `leaving` | how a partition comes to rest |
 //! | `replay` | how the state comes back from the changelog |
@@ -21,6 +21,7 @@ pub mod rules;
 pub mod settings;
 
 mod claims;
+mod concurrency;
 mod lane;
 mod leaving;
 mod ledger;
@@ -144,7 +145,8 @@ impl Pipeline {
     /// Whether another record of this partition may be taken. The shell pauses it while it may not.
     #[must_use]
     pub fn has_room(&self, partition: PartitionId) -> bool {
-        self.partitions.get(&partition).is_some_and(|partition| partition.has_room(self.settings.span))
+        let part = self.settings.waiting_bytes / self.partitions.len().max(1);
+        self.partitions.get(&partition).is_some_and(|partition| partition.has_room(self.settings.span, part))
     }
 
     /// Whether nothing is assigned any more: after [`Input::Drain`], the moment to stop.

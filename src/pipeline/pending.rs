@@ -83,6 +83,10 @@ pub(crate) struct Intent {
 }
 
 impl Pending {
+    /// Memory that a record takes beside the body of its event, about: facts, key, claim, place in the ledger and in the
+    /// queue of its lane.
+    pub(crate) const BYTES_BESIDE_BODY: usize = 1024;
+
     pub(crate) fn new(record: RecordMeta, event: ConversionEvent, stage: Stage) -> Self {
         Self {
             policy: event.policy,
@@ -101,6 +105,11 @@ impl Pending {
             posted: None,
             attempts: Vec::new(),
         }
+    }
+
+    /// Memory that it takes, about. Does not change while it is open.
+    pub(crate) fn bytes(&self) -> usize {
+        self.event.body.len() + Self::BYTES_BESIDE_BODY
     }
 
     /// A post of it begins.

@@ -78,10 +78,16 @@ impl Pipeline {
         let (deadline, renew) = (self.settings.post_deadline, rules.holds(Rule::StaleIntentRenewed));
         let lane = self.lanes.get(index)?;
         let waits = now.boot < self.slot(lane, now.boot, 0) && rules.holds(Rule::CallsSpaced);
-        if waits || lane.allowed() <= lane.posted() {
+        if waits {
             return None;
         }
         let lane = self.lanes.get_mut(index)?;
+        if lane.allowed() <= lane.posted() {
+            if lane.has_ready() {
+                lane.concurrency.wanted();
+            }
+            return None;
+        }
         for batch in &mut lane.batches {
             if let BatchStage::Ready { since } = batch.stage
                 && renew
@@ -188,13 +194,13 @@ impl Pipeline {
         };
         match answer {
             Answer::Verdicts(verdicts) => {
-                self.reopen(index);
+                self.reopen(now, index, called);
                 for (element, verdict) in batch.elements.into_iter().zip(verdicts) {
                     self.verdict(now, &element, verdict);
                 }
             }
             Answer::WholeRefused { why, message } => {
-                self.reopen(index);
+                self.reopen(now, index, called);
                 if batch.elements.len() < 2 {
                     let reason = match why {
                         WholeRefusal::Invalid => Reason::InvalidRequest,
@@ -237,9 +243,10 @@ impl Pipeline {
         }
     }
 
-    fn reopen(&mut self, index: usize) {
+    fn reopen(&mut self, now: Now, index: usize, called: BootTime) {
         if let Some(lane) = self.lanes.get_mut(index) {
             lane.open();
+            lane.concurrency.answered(now.boot, called, self.settings.answer_timeout);
         }
     }
 

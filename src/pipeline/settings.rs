@@ -16,6 +16,9 @@ pub struct Settings {
     pub window_keys: usize,
     /// Most records of one partition between the committed offset and the reader.
     pub span: usize,
+    /// Most memory for records that are read and not settled, or settled and not written; partitions have the same part
+    /// of it each.
+    pub waiting_bytes: usize,
     /// From the revocation to the release of a partition.
     pub drain_deadline: Duration,
     /// From before the transaction of its intents to the start of a post (R2).
@@ -47,6 +50,8 @@ pub struct LaneSettings {
     pub batch_bytes: usize,
     /// Most calls under way.
     pub concurrency: usize,
+    /// How far that may fall where Pinterest is slow; the same as `concurrency` makes a fixed number of it.
+    pub least_concurrency: usize,
     /// The limit of calls to the ad account, of all processes together; answers can only lower it.
     pub calls: CallLimit,
     /// Position of the limit in [`Settings::shared_limits`] that the lane's calls count against, too.

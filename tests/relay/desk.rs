@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pinrelay::commands::demo::records::REFUSED_EVENT_IDS;
 use pinrelay::domain::{AdAccountId, Secret};
-use pinrelay::pinterest::sandbox::{EventsToFail, Fault, FaultScript, KeyCount, Stats, Tokens, When};
+use pinrelay::pinterest::sandbox::{Counting, EventsToFail, Fault, FaultScript, KeyCount, Limit, Stats, Tokens, When};
 use pinrelay::pinterest::{Sandbox, SandboxSettings};
 use pinrelay::run::clock;
 use tokio::net::TcpListener;
@@ -63,6 +63,19 @@ impl Desk {
     /// From now on these faults, besides the planned refusals.
     pub(crate) fn faults(&self, faults: impl IntoIterator<Item = (When, Fault)>) {
         self.sandbox.faults(script(faults)).expect("a script that makes sense");
+    }
+
+    /// From now on this limit of calls a minute for an account, counted over each minute just passed.
+    pub(crate) fn limit(&self, account: &str, calls: u32) {
+        let limit = Limit { account: Some(account.into()), ..Limit::per_minute(calls, Counting::Sliding) };
+        let script = FaultScript { limits: vec![limit], ..self.sandbox.script() };
+        self.sandbox.faults(script).expect("a script that makes sense");
+    }
+
+    /// When events of an account arrived, in milliseconds since 1970, in order.
+    pub(crate) fn arrivals_of(&self, account: &str) -> Vec<i64> {
+        let all = self.sandbox.arrivals(0, usize::MAX);
+        all.into_iter().filter(|arrival| *arrival.account == *account).map(|arrival| arrival.at_ms).collect()
     }
 
     pub(crate) fn stats(&self) -> Stats {

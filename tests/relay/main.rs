@@ -1,7 +1,7 @@
 //! The real loop: real processes, a real broker, the sandbox over HTTP, configuration files.
 //!
 //! A binary of its own, with a broker of its own; a test that takes its broker away has one for itself.
-//! `scripts/soak-kill` runs the test with the kill over many seeds.
+//! `scripts/soak-kill` runs the test with the kill over many seeds, `scripts/soak-lanes` the one with the lanes for long.
 
 #[cfg(test)]
 mod account;
@@ -20,6 +20,8 @@ mod feeds;
 mod helm;
 #[cfg(test)]
 mod killed;
+#[cfg(test)]
+mod lanes;
 #[cfg(test)]
 mod members;
 #[cfg(test)]

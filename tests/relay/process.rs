@@ -66,6 +66,13 @@ impl Relay {
         assert!(sent.unwrap().success(), "no signal for a process that has ended");
     }
 
+    /// The most memory that it has had at a time, in MiB.
+    pub(crate) fn most_memory_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+    }
+
     /// SIGKILL; returns when the process is gone.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -31,6 +31,9 @@ pub(crate) struct Terms {
     pub(crate) times: &'static str,
     pub(crate) pipeline: &'static str,
     pub(crate) lane: &'static str,
+    /// Lanes beside `main`, as they stand in the file; made of the desk's address.
+    pub(crate) more_lanes: fn(&str) -> String,
+    pub(crate) lane_of: fn(DemoFeed) -> &'static str,
     pub(crate) registry: Option<String>,
     /// Lines of the configuration for admin pages and telemetry.
     pub(crate) watch: String,
@@ -42,6 +45,8 @@ impl Default for Terms {
             times: "session_timeout: 6s, transaction_timeout: 2s, drain_deadline: 3s, termination_grace: 10s",
             pipeline: "answer_timeout: 2s, connect_timeout: 1s",
             lane: "batch_events: 200, concurrency: 4, backoff_min: 50ms, backoff_max: 1s",
+            more_lanes: |_| String::new(),
+            lane_of: |_| "main",
             registry: None,
             watch: String::new(),
         }
@@ -138,13 +143,14 @@ impl<'b> Shop<'b> {
 
     /// Writes the configuration of a process. It fetches little at a time, so that the feeds alternate.
     pub(crate) fn config(&self, instance: &str) -> PathBuf {
-        let Terms { times, pipeline, lane, registry, watch } = &self.terms;
+        let Terms { times, pipeline, lane, more_lanes, lane_of, registry, watch } = &self.terms;
         let framing = if registry.is_some() { "confluent" } else { "single_object" };
         let feeds = DemoFeed::ALL.map(|feed| {
             let (name, topic) = (feed.name(), self.topic(feed));
             format!(
-                "  - {{name: {name}, topic: {topic}, schema: {name}.avsc, framing: {framing}, lane: main, \
-                 phone_region: US}}\n"
+                "  - {{name: {name}, topic: {topic}, schema: {name}.avsc, framing: {framing}, lane: {lane}, \
+                 phone_region: US}}\n",
+                lane = lane_of(feed),
             )
         });
         let registry = registry.as_ref().map_or_else(String::new, |url| format!("registry: {{url: \"{url}\"}}\n"));
@@ -156,12 +162,13 @@ impl<'b> Shop<'b> {
              {watch}\
              pipeline: {{{pipeline}}}\n\
              lanes:\n  - {{name: main, ad_account_id: \"{AD_ACCOUNT}\", token: {{file: token}}, \
-             base_url: \"{url}\", {lane}}}\n\
+             base_url: \"{url}\", {lane}}}\n{more_lanes}\
              feeds:\n{feeds}",
             bootstrap = self.broker.bootstrap(),
             name = self.name,
             audit = self.audit_topic(),
             url = self.desk.base_url(),
+            more_lanes = more_lanes(&self.desk.base_url()),
             feeds = feeds.concat(),
         );
         let file = self.folder.path().join(format!("{instance}.yaml"));
@@ -218,6 +225,20 @@ impl<'b> Shop<'b> {
         for (feed, inputs) in inputs {
             self.broker.produce(&self.topic(feed), inputs).await;
         }
+    }
+
+    /// Writes the next records of one feed; those of the others are passed over.
+    pub(crate) async fn sell_of(&mut self, feed: DemoFeed, records: usize) {
+        let mut inputs = Vec::new();
+        while inputs.len() < records {
+            let record = self.generated.next().expect("the generator never ends");
+            if record.feed == feed {
+                self.expect(feed, record.partition, plan(self.seed, record.number).lot.outcome());
+                let GeneratedRecord { partition, key, value, .. } = record;
+                inputs.push(Input { partition, key: Some(key), value, ..Input::default() });
+            }
+        }
+        self.broker.produce(&self.topic(feed), inputs).await;
     }
 
     /// Writes one record that is not the generator's.

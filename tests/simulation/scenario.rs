@@ -175,7 +175,7 @@ impl Scenario {
         let mut settings = settings(kind, random);
         // A lane that 429s have slowed down may need longer than an idle world keeps its changelog.
         if kind != Kind::Idle {
-            pace(&mut settings, processes, seed);
+            bound(&mut settings, processes, partitions, seed);
         }
         Self { kind, seed, processes, records, starts, ends, settings, chances, faults, quiet }
     }
@@ -220,6 +220,7 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
         batch_events: random.pick(&[1, 3, 6, 6]),
         batch_bytes: random.pick(&[50, 1_000_000]),
         concurrency: random.pick(&[1, 2, 3]),
+        least_concurrency: 1,
         calls: CallLimit::per_minute(NonZeroU32::MAX),
         shares: None,
         linger: ms(random.pick(&[0, 10, 40])),
@@ -235,6 +236,7 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
         },
         window_keys: 1000,
         span: random.pick(&[4, 8, 20]),
+        waiting_bytes: usize::MAX,
         drain_deadline: ms(DRAIN_DEADLINE),
         post_deadline: ms(1200),
         answer_timeout: ms(ANSWER_TIMEOUT),
@@ -248,9 +250,11 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
     }
 }
 
-/// Limits of calls, in every second world: for each lane, or one for both.
-fn pace(settings: &mut Settings, processes: usize, seed: u64) {
+/// Little memory, in every third world; limits of calls, in every second one: for each lane, or one for both.
+fn bound(settings: &mut Settings, processes: usize, partitions: usize, seed: u64) {
     let mut random = Random::new(seed ^ 0x9ACE);
+    // About five records for each partition, where it is little.
+    settings.waiting_bytes = random.pick(&[usize::MAX, usize::MAX, 5000 * partitions]);
     settings.processes = NonZeroU32::try_from(u32::try_from(processes).expect("few")).expect("some");
     if random.chance(500) {
         return;

@@ -93,7 +93,13 @@ fn bisection_and_probes_and_repetitions_spend_the_budget_too() {
 fn lanes_that_share_a_limit_take_turns() {
     let mut settings = settings();
     settings.shared_limits = vec![CallLimit::try_new(10, Duration::from_secs(1)).expect("some")];
-    let lane = LaneSettings { shares: Some(0), batch_events: 1, concurrency: 100, ..settings.lanes[0].clone() };
+    let lane = LaneSettings {
+        shares: Some(0),
+        batch_events: 1,
+        concurrency: 100,
+        least_concurrency: 100,
+        ..settings.lanes[0].clone()
+    };
     settings.lanes = vec![lane.clone(), lane.clone(), LaneSettings { shares: None, ..lane }];
     let mut desk = Desk::with(settings);
     for (offset, lane) in (0..60).zip([0, 1, 2].into_iter().cycle()) {
@@ -149,4 +155,29 @@ fn an_intent_that_grows_old_while_its_call_waits_is_written_again() {
     let last = written.last().expect("the intent is renewed");
     assert!(desk.now.boot.0 - last.0 < 30_000, "the intent is younger than the post deadline: {written:?}");
     assert!(60_000 < desk.now.boot.0 - 1_000_000, "the second call of a minute waits for the next one");
+}
+
+#[test]
+fn a_partition_takes_in_no_more_than_its_part_of_the_memory_and_goes_on_when_rows_are_written() {
+    let mut settings = settings();
+    settings.waiting_bytes = 10_000;
+    let mut desk = Desk::with(settings);
+    let mut taken = 0;
+    while desk.core.has_room(P0) {
+        desk.read_some(taken..taken + 1);
+        taken += 1;
+    }
+    assert_eq!(taken, 10, "each takes a kilobyte and its body");
+    let (_, batch) = desk.run(Duration::from_millis(200)).pop().expect("a full batch");
+    desk.process_all(&batch);
+    assert!(!desk.core.has_room(P0), "their rows wait");
+    desk.run(Duration::from_millis(200));
+    assert!(desk.core.has_room(P0));
+    desk.step(Input::Assigned(PartitionId { number: 1, ..P0 }));
+    let mut more = 0;
+    while desk.core.has_room(P0) {
+        desk.read_some(taken + more..taken + more + 1);
+        more += 1;
+    }
+    assert_eq!(more, 5, "another partition has its part");
 }
