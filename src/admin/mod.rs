@@ -43,6 +43,17 @@ pub struct Status {
     pub partitions: Vec<Partition>,
     pub lanes: Vec<Lane>,
     pub records: Vec<Records>,
+    pub sent_by_two_partitions: SentByTwo,
+}
+
+/// Events that more than one partition has delivered, as a sample of the keys tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SentByTwo {
+    pub sampled_keys: u64,
+    /// Of so many keys one is in the sample.
+    pub one_key_in: u8,
+    /// Feed and partition of the last key, twice.
+    pub last: Option<[String; 2]>,
 }
 
 /// One assigned partition.
@@ -55,6 +66,8 @@ pub struct Partition {
     pub position: i64,
     /// Records between the committed offset and the reader.
     pub unaccounted: usize,
+    /// How much of the changelog is read, while it is being restored.
+    pub restored_percent: Option<u8>,
     pub window_keys: usize,
     pub window_evicted: u64,
     /// How far back every key is known.
@@ -158,7 +171,10 @@ fn unready(picture: &Picture) -> Vec<String> {
     partitions
         .iter()
         .filter(|partition| partition.state == PartitionState::Restoring)
-        .map(|partition| format!("{}/{} is being restored", partition.feed, partition.partition))
+        .map(|partition| {
+            let percent = partition.restored_percent.unwrap_or_default();
+            format!("{}/{} is being restored ({percent} %)", partition.feed, partition.partition)
+        })
         .collect()
 }
 
@@ -173,6 +189,7 @@ mod tests {
             state: *state,
             position: 7,
             unaccounted: 0,
+            restored_percent: (*state == PartitionState::Restoring).then_some(41),
             window_keys: 3,
             window_evicted: 0,
             window_covers_seconds: 172_800,
@@ -193,7 +210,7 @@ mod tests {
         use PartitionState::{Reading, Restoring};
         for (states, reasons) in [
             (&[][..], "no partition is assigned"),
-            (&[Reading, Restoring], "order/1 is being restored"),
+            (&[Reading, Restoring], "order/1 is being restored (41 %)"),
             (&[Reading, Reading], ""),
         ] {
             assert_eq!(unready(&picture(states)).join(","), reasons);
@@ -216,10 +233,10 @@ mod tests {
             (answer.status().as_u16(), answer.text().await.expect("a body"))
         };
         assert_eq!(get("/livez").await, (200, "ok\n".to_owned()));
-        assert_eq!(get("/readyz").await, (503, "order/0 is being restored\n".to_owned()));
+        assert_eq!(get("/readyz").await, (503, "order/0 is being restored (41 %)\n".to_owned()));
         pictures.send_replace(picture(&[PartitionState::Reading]));
         assert_eq!(get("/readyz").await.0, 200);
-        insta::assert_snapshot!(get("/status").await.1, @r#"{"partitions":[{"feed":"order","partition":0,"state":"reading","position":7,"unaccounted":0,"window_keys":3,"window_evicted":0,"window_covers_seconds":172800}],"lanes":[],"records":[]}"#);
+        insta::assert_snapshot!(get("/status").await.1, @r#"{"partitions":[{"feed":"order","partition":0,"state":"reading","position":7,"unaccounted":0,"restored_percent":null,"window_keys":3,"window_evicted":0,"window_covers_seconds":172800}],"lanes":[],"records":[],"sent_by_two_partitions":{"sampled_keys":0,"one_key_in":0,"last":null}}"#);
         assert_eq!(get("/metrics").await, (200, "a 1\n".to_owned()));
         stop.send(()).expect("it serves");
         serving.await.expect("no panic").expect("no fault");

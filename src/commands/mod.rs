@@ -11,6 +11,7 @@ pub mod run;
 pub mod sandbox;
 pub mod schema;
 pub mod topics;
+pub mod window;
 
 use clap::{Parser, Subcommand};
 
@@ -39,6 +40,7 @@ pub enum Command {
     Schema(schema::Arguments),
     Topics(topics::Arguments),
     Health(health::Arguments),
+    Window(window::Arguments),
 }
 
 /// Does what the command line asks for; blocks until it is done.
@@ -55,6 +57,7 @@ pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Schema(arguments) => schema::execute(&arguments),
         Command::Topics(arguments) => topics::execute(&arguments),
         Command::Health(arguments) => health::execute(&arguments),
+        Command::Window(arguments) => window::execute(&arguments),
     }
 }
 

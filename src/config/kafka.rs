@@ -73,6 +73,12 @@ pub(super) const SPEC: Spec = Spec {
             presence: Presence::Default("5m"),
             about: "How long a process may go without asking for records before the group gives it up",
         },
+        Key {
+            name: "restore_patience",
+            form: Form::Duration(SECOND, Duration::from_hours(24)),
+            presence: Presence::Default("10m"),
+            about: "How long the restore of a partition may make no headway before the process gives up and says why",
+        },
     ],
 };
 
@@ -89,6 +95,7 @@ pub struct Kafka {
     pub drain_deadline: Duration,
     pub termination_grace: Duration,
     pub max_poll_interval: Duration,
+    pub restore_patience: Duration,
 }
 
 /// The value of one of librdkafka's properties.
@@ -113,6 +120,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Kafka> {
     let drain_deadline = section.duration("drain_deadline", reading);
     let termination_grace = section.duration("termination_grace", reading);
     let max_poll_interval = section.duration("max_poll_interval", reading);
+    let restore_patience = section.duration("restore_patience", reading);
 
     let crossed = &mut reading.crossed;
     crossed.group_id.clone_from(&group_id);
@@ -132,6 +140,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Kafka> {
         drain_deadline: drain_deadline?.value,
         termination_grace: termination_grace?.value,
         max_poll_interval: max_poll_interval?.value,
+        restore_patience: restore_patience?.value,
     })
 }
 

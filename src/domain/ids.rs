@@ -30,6 +30,19 @@ impl Offset {
     pub const fn next(self) -> NextOffset {
         NextOffset(self.0 + 1)
     }
+
+    /// What stands in a changelog for the offset of a record where another sender has sent the event: no record has an
+    /// offset below zero. `number` counts from 0.
+    #[must_use]
+    pub const fn imported(number: i64) -> Self {
+        Self(-1 - number)
+    }
+
+    /// Whether it stands for no record of the partition.
+    #[must_use]
+    pub const fn is_imported(self) -> bool {
+        self.0 < 0
+    }
 }
 
 impl fmt::Display for Offset {

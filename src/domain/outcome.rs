@@ -11,7 +11,8 @@ use super::text::ForeignText;
 pub enum OutcomeKind {
     /// Pinterest answered `processed`. It never means "counted".
     Delivered,
-    /// Another record of the same partition has the same event key and was delivered or is in doubt.
+    /// Another record of the same partition has the same event key and was delivered or is in doubt, or an earlier
+    /// sender has sent the event.
     Duplicate,
     /// Not to be sent, by the data or by configuration.
     Skipped,
@@ -64,7 +65,7 @@ pub struct Outcome {
     pub detail: Option<ForeignText>,
     /// For `delivered`: Pinterest's warning. Not a failure.
     pub warning: Option<ForeignText>,
-    /// Set exactly for `duplicate`.
+    /// Set exactly for `duplicate`, unless an earlier sender has sent the event.
     pub duplicate_of: Option<DuplicateOf>,
 }
 
@@ -89,6 +90,9 @@ impl Outcome {
 
     #[must_use]
     pub fn duplicate(of: DuplicateOf) -> Self {
+        if of.offset.is_imported() {
+            return Self::new(Reason::DuplicateOfImported);
+        }
         let reason = match of.state {
             KeyState::Delivered => Reason::DuplicateOfDelivered,
             KeyState::InDoubt => Reason::DuplicateOfInDoubt,

@@ -44,6 +44,10 @@ reasons! {
         "a record with the same event key is in doubt, and a policy of the two forbids to send again",
         "decide about the record that `duplicate_of` names; this one follows it";
 
+    DuplicateOfImported, "duplicate_of_imported", Duplicate,
+        "an earlier sender has sent an event with the same event key, as `pinrelay window import` was told",
+        "nothing to do; the earlier sender accounts for it";
+
     Tombstone, "tombstone", Skipped,
         "the record has no value", "nothing to do; a compacted topic deletes keys this way";
     Filtered, "filtered", Skipped,

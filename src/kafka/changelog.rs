@@ -104,9 +104,8 @@ impl Place {
     }
 
     fn read_offset(&mut self, cursor: &mut Cursor<'_>) -> Result<Offset, Malformed> {
-        let fault = cursor.malformed("the difference to an offset of a record");
         self.offset = self.offset.wrapping_add(cursor.long("offset_difference")?);
-        if self.offset < 0 { Err(fault) } else { Ok(Offset(self.offset)) }
+        Ok(Offset(self.offset))
     }
 
     fn read_settled(&mut self, cursor: &mut Cursor<'_>) -> Result<ChangelogEntry, Malformed> {

@@ -18,7 +18,7 @@ use super::changelog;
 use super::client::{self, Isolation, Logging};
 use super::consumer::CommitStartError;
 use super::deadline::Deadline;
-use super::metadata::{CommitMetadata, Stamp};
+use super::metadata::{CommitMetadata, Parsed, Stamp};
 use super::native;
 pub use super::restore_plan::Halt;
 use super::restore_plan::{self, Facts, Plan};
@@ -31,6 +31,8 @@ pub enum Replayed<'a> {
     Begin { next_offset: NextOffset, end: ChangelogOffset },
     /// Records before `until` that were not read are gone for good (P5).
     Lost { until: NextOffset },
+    /// The changelog will be read between these positions.
+    Reading { from: ChangelogOffset, to: ChangelogOffset },
     /// The entries of one changelog record.
     Entries { position: ChangelogOffset, appended: UnixMillis, entries: &'a [ChangelogEntry] },
 }
@@ -48,6 +50,17 @@ pub struct RestoredPartition {
 pub enum Began {
     Now,
     Before,
+}
+
+/// Where a partition stands that nobody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) next_offset: NextOffset,
+    /// What a restore needs of the changelog, for the ledger and for the window.
+    pub(super) ledger_from: Option<ChangelogOffset>,
+    pub(super) window_from: Option<ChangelogOffset>,
+    /// Behind our last entry; 0 where that is not known.
+    pub(super) end: ChangelogOffset,
 }
 
 /// Why a partition was not restored, by what must be done.
@@ -132,6 +145,7 @@ impl Restorer {
                         tracing::error!(%partition, %next_offset, %until, "records were deleted before they were read");
                         replay(Replayed::Lost { until });
                     }
+                    replay(Replayed::Reading { from, to: facts.changelog.1 });
                     let read =
                         self.read(partition, (from, facts.changelog.1), &facts.topic_id, &is_held, &mut replay)?;
                     if read == Read::ToTheEnd {
@@ -142,6 +156,31 @@ impl Restorer {
                 }
             }
         }
+    }
+
+    /// What the next commit for a partition has to carry on, for those who write for partitions that nobody holds. A
+    /// partition that was never read stands at its start, resolved to a number.
+    ///
+    /// # Errors
+    ///
+    /// As [`Restorer::restore`].
+    pub(super) fn standing(&self, partition: PartitionId) -> Result<Standing, RestoreError> {
+        let facts = self.facts(partition)?;
+        let plan = restore_plan::plan(&facts)?;
+        Ok(match (plan, facts.committed) {
+            (Plan::Continue { end, .. }, Some((next_offset, Parsed::Ours(metadata)))) => {
+                Standing { next_offset, ledger_from: metadata.ledger_from, window_from: metadata.window_from, end }
+            }
+            (Plan::Continue { next_offset, from, end, .. }, _) => {
+                Standing { next_offset, ledger_from: Some(from), window_from: Some(from), end }
+            }
+            (Plan::FirstStart, _) => Standing {
+                next_offset: self.resolve_start(partition, &self.facts(partition)?)?,
+                ledger_from: None,
+                window_from: None,
+                end: ChangelogOffset(0),
+            },
+        })
     }
 
     /// The order matters: the offset first, stable; then the end of the changelog, open transactions included (P3).
@@ -267,8 +306,10 @@ impl Restorer {
             return Ok(Read::ToTheEnd);
         }
         let topic = self.changelog_topic(partition);
-        let reader: BaseConsumer<Logging> =
-            client::reader(&self.settings, Isolation::Committed).create_with_context(Logging)?;
+        let reader: BaseConsumer<Logging> = client::reader(&self.settings, Isolation::Committed)
+            // 64 MB by default, for each of the partitions that are restored at once.
+            .set("queued.max.messages.kbytes", "16384")
+            .create_with_context(Logging)?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&topic, partition.number, Position::Offset(from.0))?;
         reader.assign(&list)?;

@@ -125,8 +125,10 @@ pub struct Timeouts {
     pub drain: Duration,
     /// One request to a broker at start, restore and check.
     pub request: Duration,
-    /// A restore that does not come forward for so long is given up.
+    /// A try at a restore that does not come forward for so long is given up.
     pub restore_progress: Duration,
+    /// A restore whose tries all together do not come forward for so long ends the process.
+    pub restore_patience: Duration,
 }
 
 impl Default for Timeouts {
@@ -139,6 +141,7 @@ impl Default for Timeouts {
             drain: Duration::from_secs(15),
             request: Duration::from_secs(30),
             restore_progress: Duration::from_mins(1),
+            restore_patience: Duration::from_mins(10),
         }
     }
 }

@@ -307,7 +307,7 @@ fn action_source(value: &Value<'_>) -> Result<ActionSource, DropReason> {
 }
 
 /// The limit that the table of targets names.
-fn max_chars(target: Target) -> usize {
+pub(super) fn max_chars(target: Target) -> usize {
     if let TargetKind::Text { max_chars } = target.kind() { max_chars } else { usize::MAX }
 }
 

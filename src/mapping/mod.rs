@@ -6,6 +6,7 @@ pub mod event_rules;
 pub mod explain;
 pub mod fingerprint;
 pub mod finish;
+pub mod identity;
 pub mod mapper;
 pub mod plan;
 pub mod reference;
@@ -26,6 +27,7 @@ pub use event_rules::{
 pub use explain::{Explained, Note, Noted, Reveal};
 pub use fingerprint::{NotASchema, fingerprint, fingerprint_with};
 pub use finish::{Finished, Warning, finish};
+pub use identity::identify;
 pub use mapper::Mapper;
 pub use plan::{ANNOTATION_KEYS, Misfit, Overrides, Plan, PlanFault, Told};
 pub use reference::{Caution, TargetRow, target_rows};

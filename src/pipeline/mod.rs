@@ -11,6 +11,7 @@
 //! | `pace`, `concurrency` | when the next call may go, and how many may be under way |
 //! | `tick` | what a transaction holds, when it begins, and what its end means |
 //! | `leaving` | how a partition comes to rest |
+//! | `sample` | whether partitions seem to send the same events |
 //! | `replay` | how the state comes back from the changelog |
 //!
 //! What it does *not* do: decode, map, encode, talk to Kafka or Pinterest, or decide who owns a partition.
@@ -30,6 +31,7 @@ mod partition;
 mod pending;
 mod positions;
 mod posting;
+mod sample;
 mod status;
 #[cfg(test)]
 mod test_events;
@@ -42,6 +44,7 @@ pub use input::{Batch, Effect, Input};
 pub use lane::Trouble;
 pub use replay::{OpenIntent, Replay, Restored};
 pub use rules::{Rule, Rules};
+pub use sample::Suspected;
 pub use settings::{LaneSettings, Settings};
 pub use status::{LaneStatus, PartitionStatus, Status};
 
@@ -52,6 +55,7 @@ use crate::domain::{BootTime, Epoch, NextOffset, Now, PartitionId, Record};
 use lane::{ANY_COMPANY, Element, Lane};
 use pace::Pace;
 use partition::{Partition, Phase, Queued};
+use sample::Sample;
 use tick::{Tick, Ticked};
 
 /// The accounting core.
@@ -67,6 +71,7 @@ pub struct Pipeline {
     /// When the last step was.
     stepped: BootTime,
     tick: Tick,
+    sample: Sample,
     last_epoch: u64,
     last_batch: u64,
     random: Random,
@@ -82,6 +87,7 @@ impl Pipeline {
             first_lane: 0,
             tick: Tick::new(settings.tick_max),
             stepped: BootTime::default(),
+            sample: Sample::new(settings.window),
             settings,
             partitions: BTreeMap::new(),
             last_epoch: 0,

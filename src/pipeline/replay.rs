@@ -86,6 +86,12 @@ impl Replay {
         self.lost_until = Some(until);
     }
 
+    /// Keys so far.
+    #[must_use]
+    pub fn window_keys(&self) -> usize {
+        self.window.len()
+    }
+
     /// Takes the entries of one changelog record.
     pub fn apply(&mut self, position: ChangelogOffset, appended: UnixMillis, entries: &[ChangelogEntry]) {
         for entry in entries {

@@ -8,12 +8,14 @@ use super::Pipeline;
 use super::lane::{Mode, Trouble};
 use super::partition::Phase;
 use super::pending::Pending;
+use super::sample::Suspected;
 
 /// A look at the core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     pub partitions: Vec<PartitionStatus>,
     pub lanes: Vec<LaneStatus>,
+    pub suspected: Suspected,
 }
 
 /// A look at one partition.
@@ -75,6 +77,6 @@ impl Pipeline {
                 Mode::Open | Mode::Paused { .. } => None,
             },
         });
-        Status { partitions: partitions.collect(), lanes: lanes.collect() }
+        Status { partitions: partitions.collect(), lanes: lanes.collect(), suspected: self.sample.suspected() }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::{
-    BootTime, ChangelogEntry, Epoch, Fate, NextOffset, Now, Offset, OwnEntries, PartitionId, ReadFrom, Transaction,
-    TransactionId, TransactionPart, Written,
+    BootTime, ChangelogEntry, Epoch, Fate, NextOffset, Now, Offset, OutcomeKind, OwnEntries, PartitionId, ReadFrom,
+    Transaction, TransactionId, TransactionPart, Written,
 };
 
 use super::lane::{BatchStage, Mode};
@@ -127,6 +127,10 @@ impl Pipeline {
                 continue;
             }
             let (part, memory) = write_part(partition, own_intents, now, self.settings.rules);
+            let delivered = part.rows.iter().filter(|row| row.outcome.kind() == OutcomeKind::Delivered);
+            for key in delivered.filter_map(|row| row.key) {
+                self.sample.delivered(key, part.partition, now.wall);
+            }
             parts.push(part);
             remembered.push(memory);
         }

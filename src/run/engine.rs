@@ -17,7 +17,7 @@ use crate::kafka::consumer::ConsumerRemote;
 use crate::kafka::message::{Assignment, ConsumerEvent, ConsumerFailure};
 use crate::kafka::transactions::{TransactionEvent, TransactionFailure, Transactions};
 use crate::pinterest::Client;
-use crate::pipeline::{Batch, Effect, Input, Pipeline};
+use crate::pipeline::{Batch, Effect, Input, Pipeline, Suspected};
 use crate::telemetry::label::{Change, CommitEnd};
 use crate::telemetry::span::Span;
 
@@ -25,7 +25,7 @@ use super::clock;
 use super::export::SpanSender;
 use super::feed::FeedReader;
 use super::intake::{Intake, Raw, Yield};
-use super::restoring::{Restoration, Restoring};
+use super::restoring::{Failed, Restoration, Restoring, Watched};
 use super::totals::{Accounting, Totals};
 use super::traces::Tracing;
 use super::traffic::Traffic;
@@ -37,6 +37,9 @@ const RECORDS_AT_A_TIME: usize = 500;
 
 /// Between two pictures of the progress; what watches them is a person or a scrape.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Between two lines about events that are sent from more than one partition.
+const SUSPECTED_EVERY: Duration = Duration::from_hours(1);
 
 /// How long the loop sleeps where nothing has asked to be woken.
 const IDLE: Duration = Duration::from_secs(1);
@@ -68,6 +71,8 @@ pub(super) struct State {
     traffic: Traffic,
     troubles: Troubles,
     told_at: BootTime,
+    /// When it was last told that partitions send the same events, and how often that was seen until then.
+    suspected: Option<(BootTime, u64)>,
     /// Why the work comes to rest.
     ending: Option<End>,
 }
@@ -80,6 +85,8 @@ struct Holding {
     epoch: Option<Epoch>,
     /// Cleared when the epoch ends: a restore under way then gives up.
     held: Arc<AtomicBool>,
+    /// Of the restore under way.
+    headway: Option<Arc<Watched>>,
     intake: Option<Intake>,
     inbox: VecDeque<Waiting>,
 }
@@ -207,7 +214,8 @@ impl Engine {
             ConsumerEvent::Assigned { partition, assignment } => {
                 let held = Arc::new(AtomicBool::new(true));
                 let since = clock::boot();
-                let holding = Holding { assignment, since, epoch: None, held, intake: None, inbox: VecDeque::new() };
+                let (epoch, headway, intake, inbox) = (None, None, None, VecDeque::new());
+                let holding = Holding { assignment, since, epoch, held, headway, intake, inbox };
                 self.state.traffic.moved(partition.feed, Change::Assigned);
                 self.state.holdings.insert(partition, holding);
                 if self.state.ending.is_none() {
@@ -317,6 +325,7 @@ impl Engine {
         let Some(holding) = self.state.holdings.get_mut(&partition).filter(|held| held.epoch == Some(epoch)) else {
             return Turn::Next;
         };
+        holding.headway = None;
         match result {
             Ok(restored) => {
                 let at = restored.next_offset();
@@ -333,7 +342,8 @@ impl Engine {
                 self.step(Input::Restored { partition, epoch, restored });
                 self.consumer.start(partition, assignment, epoch, at);
             }
-            Err(halt) => self.drain(End::Halted(format!("partition {partition}: {halt}"))),
+            Err(failed @ Failed::Halt(_)) => self.drain(End::Halted(format!("partition {partition}: {failed}"))),
+            Err(failed @ Failed::Stuck { .. }) => self.drain(End::Restart(format!("partition {partition}: {failed}"))),
         }
         Turn::Next
     }
@@ -397,7 +407,8 @@ impl Engine {
                 Effect::Restore { partition, epoch } => {
                     if let Some(holding) = self.state.holdings.get_mut(&partition) {
                         holding.epoch = Some(epoch);
-                        self.restoring.start(partition, epoch, holding.assignment, Arc::clone(&holding.held));
+                        let held = Arc::clone(&holding.held);
+                        holding.headway = Some(self.restoring.start(partition, epoch, holding.assignment, held));
                     }
                 }
                 Effect::Post(batch) => self.post(batch, answers.clone()),
@@ -445,7 +456,9 @@ impl Engine {
         for line in self.state.troubles.look(&status.lanes, &self.state.traffic, now.boot) {
             line.log(&self.tracing.names.lane(line.lane()));
         }
+        self.tell_suspected(now.boot, status.suspected);
         let State { totals, traffic, holdings, .. } = &self.state;
+        let restores = holdings.iter().filter_map(|(id, holding)| Some((*id, holding.headway.as_ref()?.headway())));
         let restoring = holdings.iter().filter(|(_, holding)| holding.intake.is_none());
         let waiting = holdings.iter().filter_map(|(id, holding)| Some((*id, holding.first_waiting()?)));
         let progress = Progress {
@@ -459,8 +472,21 @@ impl Engine {
             notes: self.readers.iter().map(|reader| reader.notes()).collect(),
             tokens: self.clients.iter().map(|client| client.token_since()).collect(),
             spans_dropped: self.tracing.spans.as_ref().map_or(0, SpanSender::dropped),
+            restores: restores.collect(),
             status: Some(status),
         };
         self.progress.send_replace(progress);
+    }
+
+    /// Once an hour at most: it goes on until the producers are changed.
+    fn tell_suspected(&mut self, now: BootTime, suspected: Suspected) {
+        let (told_at, told) = self.state.suspected.unwrap_or_default();
+        let Some((one, other)) = suspected.last.filter(|_| told < suspected.keys) else { return };
+        if self.state.suspected.is_some() && now.since(told_at) < SUSPECTED_EVERY {
+            return;
+        }
+        self.state.suspected = Some((now, suspected.keys));
+        let (sampled, one_in) = (suspected.keys, Suspected::ONE_IN);
+        tracing::warn!(%one, %other, sampled, one_in, "events are sent from more than one partition");
     }
 }

@@ -30,12 +30,13 @@ pub use export::{Exporter, SpanSender};
 pub use mapping::FeedMapping;
 pub use notes::Notes;
 pub use picture::Names;
-pub use prepare::{Parts, RegisteredAudit, StartFault, kafka_settings, register_audit};
+pub use prepare::{Parts, RegisteredAudit, StartFault, kafka_settings, register_audit, scribe};
+pub use restoring::Headway;
 pub use totals::Totals;
 pub use traces::Watching;
 pub use traffic::Traffic;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::select;
@@ -89,6 +90,8 @@ pub struct Progress {
     pub tokens: Vec<UnixMillis>,
     pub spans_dropped: u64,
     pub status: Option<Status>,
+    /// Of the partitions that are being restored.
+    pub restores: BTreeMap<PartitionId, Headway>,
 }
 
 /// Which records are watched beside those whose trace somebody watches already, and where spans go.
@@ -118,6 +121,7 @@ pub async fn run(
     let Parts { kafka, core, readers, clients, scribe, partitions } = parts;
     let process = scribe.process;
     let patience = kafka.timeouts.transaction;
+    let restore_patience = kafka.timeouts.restore_patience;
     let reader = Restorer::new(Arc::clone(&kafka), process, partitions).map_err(StartFault::client)?;
     let consumer = Consumer::open(&kafka, group_events).map_err(StartFault::client)?;
     let remote = consumer.remote();
@@ -138,6 +142,7 @@ pub async fn run(
             restorer: Arc::new(reader),
             consumer: remote,
             settings: Arc::new(core),
+            patience: restore_patience,
             done: restorations,
         },
         progress,

@@ -1,11 +1,11 @@
 //! The loop's progress as the admin pages show it, with the names that people know.
 
-use crate::admin::{Lane, Partition, PartitionState, Picture, Records, Status};
+use crate::admin::{Lane, Partition, PartitionState, Picture, Records, SentByTwo, Status};
 use crate::config::Config;
-use crate::domain::{FeedId, LaneId, NotTaken};
-use crate::pipeline::Trouble;
+use crate::domain::{FeedId, LaneId, NotTaken, PartitionId};
+use crate::pipeline::{Suspected, Trouble};
 
-use super::Progress;
+use super::{Headway, Progress};
 
 /// The names of feeds and lanes, in the order of the configuration.
 #[derive(Clone, Debug)]
@@ -42,7 +42,11 @@ impl Names {
             state: if partition.restoring { PartitionState::Restoring } else { PartitionState::Reading },
             position: partition.position.0,
             unaccounted: partition.span,
-            window_keys: partition.window_keys,
+            restored_percent: progress.restores.get(&partition.partition).map(Headway::percent),
+            window_keys: progress
+                .restores
+                .get(&partition.partition)
+                .map_or(partition.window_keys, |so_far| so_far.keys),
             window_evicted: partition.window_evicted,
             window_covers_seconds: partition.window_covers.as_secs(),
         });
@@ -56,7 +60,18 @@ impl Names {
             let records = totals.outcomes().into_iter();
             records.map(move |(outcome, count)| Records { feed: self.feed(feed), outcome: outcome.as_str(), count })
         });
-        let status = Status { partitions: partitions.collect(), lanes: lanes.collect(), records: records.collect() };
+        let suspected = progress.status.as_ref().map(|status| status.suspected).unwrap_or_default();
+        let place = |partition: PartitionId| format!("{}/{}", self.feed(partition.feed), partition.number);
+        let status = Status {
+            partitions: partitions.collect(),
+            lanes: lanes.collect(),
+            records: records.collect(),
+            sent_by_two_partitions: SentByTwo {
+                sampled_keys: suspected.keys,
+                one_key_in: Suspected::ONE_IN,
+                last: suspected.last.map(|(one, other)| [place(one), place(other)]),
+            },
+        };
         Picture { turned: progress.turned, status }
     }
 }

@@ -103,19 +103,12 @@ impl Compiled {
                 AuditFraming::Confluent { schema_id: registered.map_err(StartFault::client)? }
             }
         };
-        let process = Uuid::new_v4();
-        let audit = AuditEncoder::new(AuditSettings {
-            feeds: settings::audit_feeds(config),
-            lanes: settings::audit_lanes(config),
-            framing,
-            process,
-        });
         Ok(Parts {
             kafka: self.kafka,
             core: config.pipeline_settings(),
             readers: self.readers,
             clients: self.clients,
-            scribe: Scribe { process, topic_ids: inputs.topic_ids, max_changelog_bytes: MAX_CHANGELOG_BYTES, audit },
+            scribe: scribe(config, inputs.topic_ids, framing),
             partitions: inputs.partitions,
         })
     }
@@ -149,6 +142,19 @@ pub async fn register_audit(config: &Config) -> Result<Option<RegisteredAudit>, 
 /// As Confluent's clients name it for the values of a topic.
 fn audit_subject(config: &Config) -> String {
     format!("{}-value", config.audit.topic)
+}
+
+/// What puts transactions into words; names itself anew.
+#[must_use]
+pub fn scribe(config: &Config, topic_ids: Vec<String>, framing: AuditFraming) -> Scribe {
+    let process = Uuid::new_v4();
+    let audit = AuditEncoder::new(AuditSettings {
+        feeds: settings::audit_feeds(config),
+        lanes: settings::audit_lanes(config),
+        framing,
+        process,
+    });
+    Scribe { process, topic_ids, max_changelog_bytes: MAX_CHANGELOG_BYTES, audit }
 }
 
 fn open_registry(registry: &ConfiguredRegistry) -> Result<Arc<Registry>, StartFault> {

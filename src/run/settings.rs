@@ -33,6 +33,8 @@ pub(super) fn kafka(config: &Config) -> KafkaSettings {
             transaction: kafka.transaction_timeout,
             max_poll: kafka.max_poll_interval,
             drain: kafka.drain_deadline,
+            restore_progress: Timeouts::default().restore_progress.min(kafka.restore_patience),
+            restore_patience: kafka.restore_patience,
             ..Timeouts::default()
         },
         feeds: config.feeds.iter().map(feed_topics).collect(),

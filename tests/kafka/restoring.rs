@@ -36,6 +36,7 @@ async fn restore(settings: &KafkaSettings, member: &Member) -> (Result<RestoredP
             |at, metadata| remote.commit_start(partition(0), assignment, at, metadata),
             |step| match step {
                 Replayed::Begin { next_offset, end } => told.begun.push((next_offset, end)),
+                Replayed::Reading { from, to } => assert!(from <= to),
                 Replayed::Lost { until } => panic!("nothing was deleted, not even before {until}"),
                 Replayed::Entries { position, appended, entries } => {
                     told.appended.push(appended);

@@ -19,6 +19,8 @@ mod feeds;
 #[path = "../support/chart/mod.rs"]
 mod helm;
 #[cfg(test)]
+mod importing;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod lanes;
@@ -32,6 +34,8 @@ mod pinterest_away;
 mod process;
 #[cfg(test)]
 mod registry;
+#[cfg(test)]
+mod restoring;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]

@@ -113,6 +113,20 @@ impl Shop<'_> {
         owned
     }
 
+    /// Returns when what is committed is at these ends.
+    pub(crate) async fn reach(&self, ends: &Committed) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.committed().await;
+            let waiting: Vec<_> = ends.iter().filter(|(partition, end)| now.get(partition) != Some(end)).collect();
+            if waiting.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "these ends are not reached: {waiting:?}");
+            sleep(AGAIN).await;
+        }
+    }
+
     /// Returns when each of these partitions is further than at `before`, or at its end.
     pub(crate) async fn moves_on(&self, partitions: &Owned, before: &Committed) {
         let deadline = Instant::now() + PATIENCE;

@@ -5,6 +5,7 @@ mod leaving;
 mod pacing;
 mod posting;
 mod restoring;
+mod sampling;
 mod silence;
 
 use std::num::NonZeroU32;
@@ -140,16 +141,17 @@ impl Desk {
     /// A transaction has committed; gives back its entries.
     fn committed(&mut self, transaction: Transaction) -> Vec<ChangelogEntry> {
         let id = transaction.id;
-        let mut entries = Vec::new();
+        let first = ChangelogOffset(self.changelog);
+        self.changelog += 2;
+        let end = ChangelogOffset(self.changelog);
+        let (mut entries, mut written) = (Vec::new(), Vec::new());
         for part in transaction.parts {
+            written.push(Written { partition: part.partition, first, end });
             self.offset = Some(part.next_offset);
             self.rows.extend(part.rows);
             entries.extend(part.entries);
         }
-        let first = ChangelogOffset(self.changelog);
-        self.changelog += 2;
-        let written = Written { partition: P0, first, end: ChangelogOffset(self.changelog) };
-        self.step(Input::Ended { transaction: id, fate: Fate::Committed(vec![written]) });
+        self.step(Input::Ended { transaction: id, fate: Fate::Committed(written) });
         entries
     }
 

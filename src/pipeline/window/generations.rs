@@ -141,9 +141,14 @@ impl Generations {
     }
 
     pub(super) fn unpack(&self, id: GenerationId, word: u32) -> Option<WindowEntry> {
-        let difference = i64::from(word >> 2) - HALF;
+        let difference = word >> 2;
+        let base = self.get(id)?.base.0;
         Some(WindowEntry {
-            offset: Offset(self.get(id)?.base.0.wrapping_add(difference)),
+            offset: if difference == IMPORTED {
+                Offset::imported(0)
+            } else {
+                Offset(base.wrapping_add(i64::from(difference) - HALF))
+            },
             state: if word & 1 == 0 { KeyState::Delivered } else { KeyState::InDoubt },
             policy: if word & 2 == 0 { InDoubtPolicy::Resend } else { InDoubtPolicy::Hold },
         })
@@ -161,10 +166,16 @@ impl Generations {
 /// Half of what 30 bits count.
 const HALF: i64 = 1 << 29;
 
+/// Stands for every offset that is no record's.
+const IMPORTED: u32 = 0;
+
 /// From the base less [`HALF`] to the offset, in 30 bits.
 fn difference(offset: Offset, base: Offset) -> Option<u32> {
+    if offset.is_imported() {
+        return Some(IMPORTED);
+    }
     let difference = offset.0.checked_sub(base.0)?.checked_add(HALF)?;
-    u32::try_from(difference).ok().filter(|difference| i64::from(*difference) < 2 * HALF)
+    u32::try_from(difference).ok().filter(|difference| *difference != IMPORTED && i64::from(*difference) < 2 * HALF)
 }
 
 #[cfg(test)]
@@ -178,7 +189,7 @@ mod tests {
         let mut generations = Generations::new(100);
         let base = 7_000_000_000;
         let id = generations.begin(12, NOON, Offset(base)).unwrap();
-        for offset in [base, base - HALF, base + HALF - 1, base + 1] {
+        for offset in [base, base - HALF + 1, base + HALF - 1, base + 1, -1] {
             for state in [KeyState::Delivered, KeyState::InDoubt] {
                 for policy in [InDoubtPolicy::Resend, InDoubtPolicy::Hold] {
                     let entry = WindowEntry { offset: Offset(offset), state, policy };
@@ -187,11 +198,24 @@ mod tests {
                 }
             }
         }
-        for offset in [base - HALF - 1, base + HALF, 0, i64::MIN, i64::MAX] {
+        for offset in [base - HALF, base + HALF, 0, i64::MAX] {
             let entry = WindowEntry { offset: Offset(offset), state: KeyState::Delivered, policy: InDoubtPolicy::Hold };
             assert_eq!(generations.pack(id, entry), None, "{offset}");
             assert_eq!(generations.find(12, Offset(offset)), None, "{offset}");
         }
+    }
+
+    #[test]
+    fn whatever_number_an_imported_key_has_it_is_imported() {
+        let mut generations = Generations::new(100);
+        let id = generations.begin(12, NOON, Offset::imported(70_000_000)).unwrap();
+        let entry = |offset| WindowEntry { offset, state: KeyState::Delivered, policy: InDoubtPolicy::Resend };
+        for offset in [Offset(i64::MIN), Offset::imported(7)] {
+            let word = generations.pack(id, entry(offset)).unwrap();
+            assert_eq!(generations.unpack(id, word), Some(entry(Offset::imported(0))));
+        }
+        let word = generations.pack(id, entry(Offset(0))).unwrap();
+        assert_eq!(generations.unpack(id, word), Some(entry(Offset(0))));
     }
 
     #[test]
