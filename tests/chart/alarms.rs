@@ -1,4 +1,4 @@
-//! Alarms and dashboard: Prometheus takes them, each alarm fires when it should and has its page.
+//! Alarms and dashboard: Prometheus takes them, each alarm fires when it should, has its page, and every metric exists.
 //!
 //! `files/alerts.yaml` is the one source: the plain rules file is that file, and the chart's `PrometheusRule` is made of
 //! it. `alerts_test.yaml` holds the histories that `promtool` plays.
@@ -70,6 +70,40 @@ fn each_alarm_has_a_section_of_its_own_in_the_operations_guide() {
     }
     let sections = page.lines().filter_map(|line| line.strip_prefix("### Pinrelay")).count();
     assert_eq!(sections, rules().len(), "a section is of no alarm");
+}
+
+/// Names of metrics in an expression: what Prometheus adds to a histogram's name is left out.
+fn metrics(expression: &str) -> BTreeSet<String> {
+    let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words
+        .filter(|word| word.starts_with("pinrelay_"))
+        .map(|word| word.strip_suffix("_bucket").unwrap_or(word).to_owned())
+        .collect()
+}
+
+fn assert_known(expression: &str) {
+    let page = fs::read_to_string(root().join("docs/metrics.md")).unwrap();
+    let found = metrics(expression);
+    assert!(!found.is_empty(), "{expression}");
+    for metric in found {
+        assert!(page.contains(&format!("| `{metric}` |")), "{metric} is no metric of docs/metrics.md");
+    }
+}
+
+#[test]
+fn every_metric_of_the_alarms_the_dashboard_and_the_scaling_exists() {
+    for rule in rules() {
+        assert_known(rule["expr"].as_str().unwrap());
+    }
+    let dashboard: Value = serde_json::from_slice(&fs::read(chart().join("files/dashboard.json")).unwrap()).unwrap();
+    let panels = items(&dashboard["panels"]);
+    assert!(12 <= panels.len(), "found {} panels", panels.len());
+    for target in panels.iter().flat_map(|panel| items(&panel["targets"])) {
+        assert_known(target["expr"].as_str().unwrap());
+    }
+    for trigger in items(&Rendered::of(&value_set("monitored")).only("ScaledObject")["spec"]["triggers"]) {
+        assert_known(trigger["metadata"]["query"].as_str().unwrap());
+    }
 }
 
 #[test]

@@ -230,6 +230,14 @@ fn the_processes_that_divide_the_budget_of_calls_are_those_that_the_chart_makes(
 }
 
 #[test]
+fn a_collector_of_telemetry_is_told() {
+    let (config, _pod) = load("monitored");
+    assert!(config.telemetry.is_some());
+    let (config, _pod) = load("minimal");
+    assert!(config.telemetry.is_none());
+}
+
+#[test]
 fn what_the_chart_has_no_value_for_is_laid_over_the_file() {
     let arguments = ["--set", "extraConfig.pipeline.span=50000", "--set", "extraConfig.kafka.group_id=other"];
     let pod = Pod::of(&Rendered::with(&value_set("minimal"), &arguments), 0);

@@ -232,6 +232,8 @@ async fn the_image_says_its_version_and_explains_a_record_without_a_shell_and_wi
     {
         assert_eq!(config["Labels"][format!("org.opencontainers.image.{label}")], expected);
     }
+    let asks = ["CMD", "/usr/local/bin/pinrelay", "health", "--config", "/etc/pinrelay/config/pinrelay.yaml"];
+    assert_eq!(config["Healthcheck"]["Test"], serde_json::json!(asks));
     // Nothing in it runs a command for somebody else.
     let shell = Command::new("docker").args(["run", "--rm", "--entrypoint", "/bin/sh", &IMAGE]).output().unwrap();
     assert_eq!(shell.status.code(), Some(127));
@@ -246,6 +248,9 @@ async fn the_rendered_hook_and_the_rendered_pod_run_as_they_are_and_deliver() {
     let spec = &rendered.pod()["spec"];
     let pod = Pod::start(&rendered, spec, "rel-pinrelay-0");
     pod.becomes_ready(container(spec)).await;
+    // The image's own check of its health, in the running container.
+    docker(&["exec", &pod.name, "/usr/local/bin/pinrelay", "health", "--config", "/etc/pinrelay/config/pinrelay.yaml"])
+        .await;
     shop.sell(2_000).await;
     shop.settled().await;
     assert_eq!(pod.stop(spec).await, 0, "{}", pod.logs().await);

@@ -80,6 +80,7 @@ mounted as folders, never as single files (`subPath`): such a mount is never upd
 {{- /* The processes divide the budget of calls. KEDA's number varies: too few calls for a while are better than 429. */}}
 {{- $processes := ternary (default $values.inputPartitions $values.keda.maxReplicas) $values.replicaCount $values.keda.enabled }}
 {{- $_ := set $config "pipeline" (merge $values.pipeline (dict "processes" (max 1 $processes | int64))) }}
+{{- with $values.telemetry }}{{ $_ := set $config "telemetry" . }}{{ end }}
 {{- with $values.registry }}
 {{- if .url }}
 {{- $registry := dict "url" .url }}
