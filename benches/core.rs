@@ -42,6 +42,7 @@ fn settings() -> Settings {
         tick_max: Duration::from_millis(100),
         processes: NonZeroU32::MIN,
         shared_limits: Vec::new(),
+        rewrite_after: Duration::from_hours(16),
         lanes: vec![LaneSettings {
             batch_events: 1000,
             batch_bytes: 4 << 20,

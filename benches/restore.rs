@@ -120,6 +120,7 @@ fn settings(keys: u64) -> Settings {
         late_slack: Duration::from_mins(1),
         tick_min: Duration::from_millis(20),
         tick_max: Duration::from_millis(100),
+        rewrite_after: Duration::from_hours(16),
         lanes: vec![LaneSettings {
             batch_events: 1000,
             batch_bytes: 4 << 20,

@@ -207,6 +207,8 @@ impl Config {
             tick_max,
             processes: NonZeroU32::new(processes).unwrap_or(NonZeroU32::MIN),
             shared_limits: vec![TEST_CALLS],
+            // The retention of the changelog is longer than the window.
+            rewrite_after: window / 3,
             lanes: self.lanes.iter().map(lane_settings).collect(),
             rules: Rules::default(),
         }

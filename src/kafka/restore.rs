@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset as Position, TopicPartitionList};
+use tokio::runtime::Builder;
 use uuid::Uuid;
 
 use crate::domain::{ChangelogEntry, ChangelogOffset, NextOffset, PartitionId, TransactionId, UnixMillis};
@@ -22,7 +23,8 @@ use super::metadata::{CommitMetadata, Parsed, Stamp};
 use super::native;
 pub use super::restore_plan::Halt;
 use super::restore_plan::{self, Facts, Plan};
-use super::settings::{Cluster, KafkaSettings, Start};
+use super::settings::{Cluster, KafkaSettings, Retention, Start};
+use super::topics;
 
 /// One step of a restore, for the core's replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,12 +211,13 @@ impl Restorer {
                 .map_err(|error| RestoreError::Retry(error.to_string()))?,
             Cluster::Mock => "mock".to_owned(),
         };
+        let retention = self.retention(&changelog, committed.as_ref(), ChangelogOffset(start))?;
         Ok(Facts {
             committed,
             input: (NextOffset(input_start), NextOffset(input_end)),
             changelog: (ChangelogOffset(start), ChangelogOffset(end)),
             topic_id,
-            retention: self.settings.retention,
+            retention,
             on_lost: self.settings.feed(partition.feed).map(|feed| feed.on_lost).unwrap_or_default(),
         })
     }
@@ -231,6 +234,23 @@ impl Restorer {
             },
             Err(error) => error.into(),
         }
+    }
+
+    /// The changelog's retention is asked for only where it decides: when keys of the window are gone (P4).
+    fn retention(
+        &self,
+        changelog: &str,
+        committed: Option<&(NextOffset, Parsed)>,
+        log_start: ChangelogOffset,
+    ) -> Result<Retention, RestoreError> {
+        let configured = self.settings.retention;
+        let Some((_, Parsed::Ours(metadata))) = committed else { return Ok(configured) };
+        if metadata.window_from.is_none_or(|window_from| log_start <= window_from) {
+            return Ok(configured);
+        }
+        let runtime = Builder::new_current_thread().build().map_err(|error| RestoreError::Retry(error.to_string()))?;
+        let found = runtime.block_on(topics::retention(&self.settings, changelog)).map_err(RestoreError::Retry)?;
+        Ok(Retention { changelog: found, ..configured })
     }
 
     fn changelog_topic(&self, partition: PartitionId) -> String {

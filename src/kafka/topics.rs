@@ -120,6 +120,26 @@ pub async fn create_missing(settings: Arc<KafkaSettings>, new: NewTopics) -> Res
     Ok(created)
 }
 
+/// How long the records of a topic are kept now; without end where the broker says so.
+///
+/// # Errors
+///
+/// If the broker does not say.
+pub(super) async fn retention(settings: &KafkaSettings, topic: &str) -> Result<Duration, String> {
+    let admin = admin(settings).map_err(|error| error.to_string())?;
+    let results = admin
+        .describe_configs(&[ResourceSpecifier::Topic(topic)], &options(settings))
+        .await
+        .map_err(|error| error.to_string())?;
+    let resource = results.into_iter().next().ok_or("the broker did not answer for it")?.map_err(|c| c.to_string())?;
+    let value = resource.entries.iter().find(|entry| entry.name == "retention.ms").and_then(|e| e.value.as_deref());
+    match value {
+        Some("-1") => Ok(Duration::MAX),
+        Some(ms) => ms.parse().map(Duration::from_millis).map_err(|_| format!("{topic} has retention.ms={ms}")),
+        None => Err(format!("{topic} has no retention.ms")),
+    }
+}
+
 /// Creates the input topics, with one copy of each partition: for demonstrations and tests.
 ///
 /// # Errors

@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::{ChangelogOffset, NextOffset, Offset};
+use crate::domain::{ChangelogEntry, ChangelogOffset, NextOffset, Offset, Redelivery, SettledKind, UnixMillis};
 
 use super::pending::Pending;
 use super::positions::Positions;
@@ -41,7 +41,30 @@ struct Slot {
 #[derive(Debug)]
 enum SlotState {
     Open(Box<Pending>),
-    Settled,
+    /// With what the changelog says of it, once it does.
+    Settled(Option<Told>),
+}
+
+/// What an outcome in the changelog says, beside its offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) kind: SettledKind,
+    pub(crate) redelivery: Redelivery,
+    pub(crate) at: UnixMillis,
+}
+
+impl Told {
+    pub(crate) const fn entry(self, offset: Offset) -> ChangelogEntry {
+        let Self { kind, redelivery, at } = self;
+        ChangelogEntry::Outcome { offset, kind, redelivery, at }
+    }
+}
+
+/// A record of which a restore needs what the changelog holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Needed<'a> {
+    Intent(Offset, &'a Pending),
+    Outcome(Offset, Told),
 }
 
 impl Ledger {
@@ -58,8 +81,9 @@ impl Ledger {
     }
 
     /// Takes a record that is settled as soon as it is seen. `written`: where a restored outcome stands.
-    pub(crate) fn settled(&mut self, offset: Offset, written: Option<ChangelogOffset>) {
-        self.push(Slot { offset, state: SlotState::Settled, written });
+    pub(crate) fn settled(&mut self, offset: Offset, written: Option<(ChangelogOffset, Told)>) {
+        let (written, told) = written.unzip();
+        self.push(Slot { offset, state: SlotState::Settled(told), written });
     }
 
     fn push(&mut self, slot: Slot) {
@@ -76,7 +100,7 @@ impl Ledger {
     pub(crate) fn pending(&self, offset: Offset) -> Option<&Pending> {
         match &self.slots.get(self.find(offset)?)?.state {
             SlotState::Open(pending) => Some(pending),
-            SlotState::Settled => None,
+            SlotState::Settled(_) => None,
         }
     }
 
@@ -84,7 +108,7 @@ impl Ledger {
         let index = self.find(offset)?;
         match &mut self.slots.get_mut(index)?.state {
             SlotState::Open(pending) => Some(pending),
-            SlotState::Settled => None,
+            SlotState::Settled(_) => None,
         }
     }
 
@@ -102,7 +126,7 @@ impl Ledger {
     pub(crate) fn settle(&mut self, offset: Offset) -> Option<(Box<Pending>, Option<ChangelogOffset>)> {
         let index = self.find(offset)?;
         let slot = self.slots.get_mut(index)?;
-        match std::mem::replace(&mut slot.state, SlotState::Settled) {
+        match std::mem::replace(&mut slot.state, SlotState::Settled(None)) {
             SlotState::Open(pending) => {
                 self.n_open -= 1;
                 let intent = slot.written.take();
@@ -110,7 +134,10 @@ impl Ledger {
                 self.open_bytes -= pending.bytes();
                 Some((pending, intent))
             }
-            SlotState::Settled => None,
+            SlotState::Settled(told) => {
+                slot.state = SlotState::Settled(told);
+                None
+            }
         }
     }
 
@@ -144,6 +171,31 @@ impl Ledger {
         while let Some(slot) = self.slots.pop_front_if(|slot| watermark.is_past(slot.offset)) {
             self.forget(slot.written);
         }
+    }
+
+    /// The changelog holds the record's outcome from now on at `position`.
+    pub(crate) fn outcome_written(&mut self, offset: Offset, position: ChangelogOffset, told: Told) {
+        if let Some(index) = self.find(offset)
+            && let Some(slot) = self.slots.get_mut(index)
+        {
+            slot.state = SlotState::Settled(Some(told));
+        }
+        self.written(offset, position);
+    }
+
+    /// What the changelog holds of the record is written again at `position`, unless it is needed no more (P7).
+    pub(crate) fn written_again(&mut self, offset: Offset, position: ChangelogOffset) {
+        if self.find(offset).and_then(|index| self.slots.get(index)).is_some_and(|slot| slot.written.is_some()) {
+            self.written(offset, position);
+        }
+    }
+
+    /// Every record seen of which a restore needs what the changelog holds, in the order of offsets.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = Needed<'_>> {
+        self.slots.iter().filter(|slot| slot.written.is_some()).filter_map(|slot| match &slot.state {
+            SlotState::Open(pending) => Some(Needed::Intent(slot.offset, pending)),
+            SlotState::Settled(told) => told.map(|told| Needed::Outcome(slot.offset, told)),
+        })
     }
 
     /// The changelog holds the record's intent or outcome from now on at `position`.
@@ -188,7 +240,7 @@ impl Ledger {
     pub(crate) fn first_open(&self) -> Option<&Pending> {
         self.slots.iter().find_map(|slot| match &slot.state {
             SlotState::Open(pending) => Some(&**pending),
-            SlotState::Settled => None,
+            SlotState::Settled(_) => None,
         })
     }
 
@@ -211,6 +263,8 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::pipeline::test_events::pending;
+
+    const TOLD: Told = Told { kind: SettledKind::Delivered, redelivery: Redelivery::Impossible, at: UnixMillis(5) };
 
     fn ledger(offsets: &[i64]) -> Ledger {
         let mut ledger = Ledger::new(NextOffset(offsets[0]));
@@ -248,7 +302,7 @@ mod tests {
         }
         ledger.settle(Offset(2));
         assert_eq!(ledger.read_from(), Some(ChangelogOffset(10)));
-        ledger.written(Offset(2), ChangelogOffset(40));
+        ledger.outcome_written(Offset(2), ChangelogOffset(40), TOLD);
         ledger.settle(Offset(1));
         assert_eq!(ledger.read_from(), Some(ChangelogOffset(30)));
         ledger.settle(Offset(3));
@@ -268,5 +322,28 @@ mod tests {
         assert_eq!(ledger.read_from(), Some(ChangelogOffset(9)));
         ledger.withdraw(Offset(1));
         assert_eq!(ledger.read_from(), None);
+    }
+    #[test]
+    fn what_is_written_again_moves_only_if_it_is_still_needed() {
+        let mut ledger = ledger(&[1, 2, 3]);
+        for offset in [1, 2, 3] {
+            ledger.written(Offset(offset), ChangelogOffset(offset));
+        }
+        ledger.settle(Offset(2));
+        ledger.outcome_written(Offset(2), ChangelogOffset(7), TOLD);
+        let needed: Vec<_> = ledger
+            .needed()
+            .map(|needed| match needed {
+                Needed::Intent(offset, pending) => (offset.0, pending.event.key.0[0], None),
+                Needed::Outcome(offset, told) => (offset.0, 0, Some(told)),
+            })
+            .collect();
+        assert_eq!(needed, [(1, 1, None), (2, 0, Some(TOLD)), (3, 1, None)]);
+        ledger.withdraw(Offset(3));
+        for offset in [1, 2, 3] {
+            ledger.written_again(Offset(offset), ChangelogOffset(20));
+        }
+        assert_eq!(ledger.needed().count(), 2, "3 was withdrawn meanwhile");
+        assert_eq!(ledger.read_from(), Some(ChangelogOffset(20)));
     }
 }

@@ -10,6 +10,7 @@
 //! | `lane`, `posting` | when a batch is formed and posted, and what an answer does to its events |
 //! | `pace`, `concurrency` | when the next call may go, and how many may be under way |
 //! | `tick` | what a transaction holds, when it begins, and what its end means |
+//! | `rewriting` | when what a restore needs is written again |
 //! | `leaving` | how a partition comes to rest |
 //! | `sample` | whether partitions seem to send the same events |
 //! | `replay` | how the state comes back from the changelog |
@@ -31,6 +32,7 @@ mod partition;
 mod pending;
 mod positions;
 mod posting;
+mod rewriting;
 mod sample;
 mod status;
 #[cfg(test)]
@@ -107,11 +109,13 @@ impl Pipeline {
             Input::Reached { partition, epoch, position } => return self.reached(now, partition, epoch, position),
             Input::Assigned(partition) => self.assigned(partition, effects),
             Input::Restored { partition, epoch, restored } => {
-                let mut queued = Queued::new();
+                let (mut queued, rewrite_after) = (Queued::new(), self.settings.rewrite_after);
                 if let Some(living) = self.living(partition, epoch)
                     && living.phase == Phase::Restoring
                 {
+                    let oldest = restored.oldest;
                     living.restored(now, *restored, &mut queued);
+                    living.inherit_age(now, oldest, rewrite_after);
                 }
                 self.enqueue(now, partition, queued);
             }
@@ -145,7 +149,7 @@ impl Pipeline {
             Phase::Leaving { deadline } => Some(deadline),
             Phase::Restoring | Phase::Reading => None,
         });
-        lanes.chain(leaving).chain(self.tick_due()).min()
+        lanes.chain(leaving).chain(self.tick_due()).chain(self.rewrite_due()).min()
     }
 
     /// Whether another record of this partition may be taken. The shell pauses it while it may not.
@@ -176,7 +180,7 @@ impl Pipeline {
         }
         let mut queued = Queued::new();
         partition.admit(now, record, &mut queued);
-        let settled = !partition.outbox.is_empty();
+        let settled = partition.has_moved();
         self.enqueue(now, id, queued);
         if settled {
             self.tick.something_waits_since(now.boot);
@@ -190,7 +194,7 @@ impl Pipeline {
         }
         let mut queued = Queued::new();
         partition.reached(now, position, &mut queued);
-        let settled = !partition.outbox.is_empty();
+        let settled = partition.has_moved();
         self.enqueue(now, id, queued);
         if settled {
             self.tick.something_waits_since(now.boot);

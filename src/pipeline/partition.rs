@@ -10,7 +10,7 @@ use crate::domain::{
 };
 
 use super::claims::{Claimed, Claims};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Told};
 use super::pending::{Doubt, Pending, RecordMeta, Stage};
 use super::replay::{OpenIntent, Restored};
 use super::rules::{Rule, Rules};
@@ -26,16 +26,29 @@ pub(crate) struct Partition {
     pub(crate) window: Window,
     claims: Claims,
     /// Restored intents whose records have not been read yet.
-    inherited: BTreeMap<Offset, OpenIntent>,
+    pub(super) inherited: BTreeMap<Offset, OpenIntent>,
     /// Restored outcomes at or above the committed offset whose records have not been read yet.
-    already: BTreeMap<Offset, ChangelogOffset>,
+    pub(super) already: BTreeMap<Offset, (ChangelogOffset, Told)>,
     /// Settled since the last transaction began, in settle order.
     pub(crate) outbox: Vec<Settled>,
     /// Intents to be taken back by the next transaction.
     pub(crate) withdrawals: Vec<Offset>,
     /// Position behind our last committed changelog entry.
     pub(crate) end: ChangelogOffset,
-    rules: Rules,
+    /// The offset that is committed.
+    pub(crate) committed: NextOffset,
+    /// The reader has passed something that leaves no row (P6).
+    pub(super) passed: Passed,
+    /// When what a restore needs is to be written again; nothing if it needs nothing (P7).
+    pub(super) rewrite_at: Option<BootTime>,
+    pub(super) rules: Rules,
+}
+
+/// Whether the watermark may have moved without a row that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passed {
+    Nothing,
+    Something,
 }
 
 /// Where a partition stands.
@@ -58,13 +71,12 @@ pub(crate) struct Settled {
 }
 
 impl Settled {
-    pub(crate) fn entry(&self) -> ChangelogEntry {
-        ChangelogEntry::Outcome {
-            offset: self.row.offset,
-            kind: self.row.outcome.settled_kind(),
-            redelivery: self.row.redelivery,
-            at: self.at,
-        }
+    pub(crate) const fn told(&self) -> Told {
+        Told { kind: self.row.outcome.settled_kind(), redelivery: self.row.redelivery, at: self.at }
+    }
+
+    pub(crate) const fn entry(&self) -> ChangelogEntry {
+        self.told().entry(self.row.offset)
     }
 }
 
@@ -89,6 +101,9 @@ impl Partition {
             outbox: Vec::new(),
             withdrawals: Vec::new(),
             end: ChangelogOffset(0),
+            committed: NextOffset(0),
+            passed: Passed::Nothing,
+            rewrite_at: None,
             rules,
         }
     }
@@ -98,6 +113,7 @@ impl Partition {
         self.ledger = Ledger::new(restored.next_offset);
         self.window = restored.window;
         self.end = restored.end;
+        self.committed = restored.next_offset;
         let carried = self.rules.holds(Rule::RestoredPositionsCarried);
         for intent in restored.open {
             if self.rules.holds(Rule::InheritedHoldsClaim) {
@@ -108,11 +124,11 @@ impl Partition {
             }
             self.inherited.insert(intent.offset, intent);
         }
-        for (offset, position) in restored.settled {
+        for (offset, position, told) in restored.settled {
             if carried {
                 self.ledger.inherit(position);
             }
-            self.already.insert(offset, position);
+            self.already.insert(offset, (position, told));
         }
         self.phase = Phase::Reading;
         if let Some(until) = restored.lost_until {
@@ -157,10 +173,11 @@ impl Partition {
     pub(crate) fn admit(&mut self, now: Now, record: Record, queued: &mut Queued) {
         let offset = record.offset;
         self.pass_unseen(now, offset, queued);
-        if let Some(position) = self.already.remove(&offset)
+        if let Some(written) = self.already.remove(&offset)
             && self.rules.holds(Rule::SettledPassedOver)
         {
-            self.ledger.settled(offset, Some(position));
+            self.ledger.settled(offset, Some(written));
+            self.passed = Passed::Something;
             return;
         }
         let (meta, mapped) = RecordMeta::split(record);
@@ -184,6 +201,7 @@ impl Partition {
     pub(crate) fn reached(&mut self, now: Now, position: NextOffset, queued: &mut Queued) {
         self.pass_unseen(now, Offset(position.0), queued);
         self.ledger.reached(position);
+        self.passed = Passed::Something;
     }
 
     /// What was restored for offsets before `offset` will not be read: the records are gone (R7).
@@ -192,8 +210,8 @@ impl Partition {
             let intent = self.inherited.first_key_value().map(|(gone, _)| *gone);
             let outcome = self.already.first_key_value().map(|(gone, _)| *gone);
             let Some(gone) = intent.into_iter().chain(outcome).min().filter(|gone| *gone < offset) else { return };
-            if let Some(position) = self.already.remove(&gone) {
-                self.ledger.settled(gone, Some(position));
+            if let Some(written) = self.already.remove(&gone) {
+                self.ledger.settled(gone, Some(written));
             } else if let Some(intent) = self.inherited.remove(&gone) {
                 self.settle_gone(now, intent, queued);
             }

@@ -8,6 +8,7 @@ use crate::domain::{
     ChangelogEntry, ChangelogOffset, EventKey, InDoubtPolicy, KeyState, NextOffset, Offset, SettledKind, UnixMillis,
 };
 
+use super::ledger::Told;
 use super::settings::Settings;
 use super::window::{Window, WindowEntry};
 
@@ -30,7 +31,9 @@ pub struct Restored {
     pub(crate) lost_until: Option<NextOffset>,
     pub(crate) end: ChangelogOffset,
     pub(crate) open: Vec<OpenIntent>,
-    pub(crate) settled: Vec<(Offset, ChangelogOffset)>,
+    pub(crate) settled: Vec<(Offset, ChangelogOffset, Told)>,
+    /// When the oldest of `open` and `settled` was written.
+    pub(crate) oldest: Option<UnixMillis>,
     pub(crate) window: Window,
 }
 
@@ -54,6 +57,14 @@ impl Restored {
     }
 }
 
+/// An outcome, and where and since when the changelog holds it.
+#[derive(Clone, Copy, Debug)]
+struct KnownOutcome {
+    position: ChangelogOffset,
+    appended: UnixMillis,
+    told: Told,
+}
+
 /// Reads changelog entries in order of position.
 #[derive(Debug)]
 pub struct Replay {
@@ -61,7 +72,7 @@ pub struct Replay {
     lost_until: Option<NextOffset>,
     end: ChangelogOffset,
     intents: HashMap<Offset, OpenIntent, BuildHasherDefault<OffsetHasher>>,
-    settled: BTreeMap<Offset, ChangelogOffset>,
+    settled: BTreeMap<Offset, KnownOutcome>,
     window: Window,
     may_be_taken_for: Duration,
 }
@@ -103,10 +114,11 @@ impl Replay {
                         self.settled.remove(&offset);
                     }
                 }
-                ChangelogEntry::Outcome { offset, kind, redelivery: _, at } => {
+                ChangelogEntry::Outcome { offset, kind, redelivery, at } => {
                     // Below the committed offset it is needed for the window only.
                     if !self.next_offset.is_past(offset) {
-                        self.settled.insert(offset, position);
+                        let told = Told { kind, redelivery, at };
+                        self.settled.insert(offset, KnownOutcome { position, appended, told });
                     }
                     // An outcome whose intent is gone counts for the ledger only.
                     let Some(intent) = self.intents.remove(&offset) else { continue };
@@ -132,12 +144,16 @@ impl Replay {
         let next_offset = self.next_offset;
         let mut open: Vec<_> = self.intents.into_values().filter(|i| !next_offset.is_past(i.offset)).collect();
         open.sort_unstable_by_key(|intent| intent.offset);
+        let settled = self.settled;
+        let written = open.iter().map(|intent| intent.taken_until.before(self.may_be_taken_for));
+        let oldest = written.chain(settled.values().map(|known| known.appended)).min();
         Restored {
             next_offset,
             lost_until: self.lost_until,
             end: self.end,
             open,
-            settled: self.settled.into_iter().collect(),
+            settled: settled.into_iter().map(|(offset, known)| (offset, known.position, known.told)).collect(),
+            oldest,
             window: self.window,
         }
     }

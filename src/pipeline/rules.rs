@@ -25,6 +25,10 @@ pub enum Rule {
     WindowCountsIntents,
     /// P4. A new owner carries on the positions that it restored.
     RestoredPositionsCarried,
+    /// P6. What is passed without a row moves the committed offset, too.
+    ProgressCommitted,
+    /// P7. What a restore needs is written again before retention takes it.
+    LedgerWrittenAgain,
     /// R1. The restored ledger is believed: a record that has its row is passed over.
     SettledPassedOver,
     /// R2. A batch is posted only after its intents are committed.
@@ -85,6 +89,8 @@ impl Rule {
         Self::LedgerCountsOutcomes,
         Self::WindowCountsIntents,
         Self::RestoredPositionsCarried,
+        Self::ProgressCommitted,
+        Self::LedgerWrittenAgain,
         Self::SettledPassedOver,
         Self::IntentBeforePost,
         Self::StaleIntentRenewed,

@@ -35,6 +35,8 @@ pub struct Settings {
     pub processes: NonZeroU32,
     /// Limits that several lanes spend together, beside their own.
     pub shared_limits: Vec<CallLimit>,
+    /// A third of the changelog's retention or less: how old what a restore needs may become (P7).
+    pub rewrite_after: Duration,
     /// One for each ad account.
     pub lanes: Vec<LaneSettings>,
     /// All of them, outside of simulations.

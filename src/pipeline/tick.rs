@@ -9,7 +9,8 @@ use crate::domain::{
 };
 
 use super::lane::{BatchStage, Mode};
-use super::partition::{Partition, Phase, Settled};
+use super::ledger::Told;
+use super::partition::{Partition, Passed, Phase, Settled};
 use super::posting::pending_of;
 use super::rules::{Rule, Rules};
 use super::{Effect, Pipeline};
@@ -43,8 +44,10 @@ struct PartUnderWay {
     epoch: Epoch,
     next_offset: NextOffset,
     /// Outcomes at or above the watermark: a restore needs them.
-    outcomes_above: Vec<Offset>,
+    outcomes_above: Vec<(Offset, Told)>,
     intents: Vec<Offset>,
+    /// Written again (P7).
+    again: Vec<Offset>,
 }
 
 /// Whether a tick began.
@@ -79,7 +82,8 @@ impl Tick {
 impl Pipeline {
     /// Begins a transaction if something waits and the time has come (T2).
     pub(super) fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) -> Ticked {
-        if !self.something_waits() {
+        self.partitions.values_mut().for_each(Partition::forget_standstill);
+        if !self.something_waits(now.boot) {
             self.tick.waiting_since = None;
             return Ticked::Not;
         }
@@ -99,9 +103,14 @@ impl Pipeline {
         Some(wanted.max(earliest))
     }
 
-    fn something_waits(&self) -> bool {
-        self.has_unwritten_batch()
-            || self.partitions.values().any(|p| !p.outbox.is_empty() || !p.withdrawals.is_empty())
+    fn something_waits(&self, now: BootTime) -> bool {
+        self.has_unwritten_batch() || self.partitions.values().any(|partition| partition.has_to_write(now))
+    }
+
+    /// When the next partition must write again what a restore needs of it; never while a transaction is under way.
+    pub(super) fn rewrite_due(&self) -> Option<BootTime> {
+        let idle = self.tick.under_way.is_none();
+        self.partitions.values().filter(|_| idle).filter_map(Partition::rewrite_due).min()
     }
 
     fn is_urgent(&self) -> bool {
@@ -123,7 +132,7 @@ impl Pipeline {
         let (mut parts, mut remembered) = (Vec::new(), Vec::new());
         for partition in self.partitions.values_mut() {
             let own_intents = intents.remove(&partition.id).unwrap_or_default();
-            if partition.outbox.is_empty() && partition.withdrawals.is_empty() && own_intents.is_empty() {
+            if !partition.has_to_write(now.boot) && own_intents.is_empty() {
                 continue;
             }
             let (part, memory) = write_part(partition, own_intents, now, self.settings.rules);
@@ -196,21 +205,11 @@ impl Pipeline {
                 continue;
             };
             partition.ledger.committed(part.next_offset);
-            let Some(written) = written.iter().find(|written| written.partition == part.partition) else { continue };
-            partition.end = written.end;
-            for offset in &part.outcomes_above {
-                if self.settings.rules.holds(Rule::LedgerCountsOutcomes) {
-                    partition.ledger.written(*offset, written.first);
-                }
+            partition.committed = part.next_offset;
+            if let Some(written) = written.iter().find(|written| written.partition == part.partition) {
+                entries_committed(partition, part, *written, under_way.began, self.settings.rules);
             }
-            for offset in &part.intents {
-                let Some(pending) = partition.ledger.pending_mut(*offset) else { continue };
-                pending.intent.in_flight = None;
-                pending.intent.committed = Some(under_way.began);
-                if self.settings.rules.holds(Rule::LedgerCountsIntents) {
-                    partition.ledger.written(*offset, written.first);
-                }
-            }
+            partition.plan_rewriting(&part.again, under_way.began.after(self.settings.rewrite_after));
         }
     }
 
@@ -219,6 +218,9 @@ impl Pipeline {
             let Some(partition) = self.partitions.get_mut(&part.partition).filter(|p| p.epoch == part.epoch) else {
                 continue;
             };
+            if partition.committed < part.next_offset {
+                partition.passed = Passed::Something;
+            }
             for offset in &remembered.intents {
                 if let Some(pending) = partition.ledger.pending_mut(*offset) {
                     pending.intent.in_flight = None;
@@ -263,6 +265,27 @@ impl Pipeline {
     }
 }
 
+/// The entries of one part are in the changelog.
+fn entries_committed(partition: &mut Partition, part: &PartUnderWay, written: Written, began: BootTime, rules: Rules) {
+    partition.end = written.end;
+    for (offset, told) in &part.outcomes_above {
+        if rules.holds(Rule::LedgerCountsOutcomes) {
+            partition.ledger.outcome_written(*offset, written.first, *told);
+        }
+    }
+    for offset in &part.again {
+        partition.written_again(*offset, written.first);
+    }
+    for offset in &part.intents {
+        let Some(pending) = partition.ledger.pending_mut(*offset) else { continue };
+        pending.intent.in_flight = None;
+        pending.intent.committed = Some(began);
+        if rules.holds(Rule::LedgerCountsIntents) {
+            partition.ledger.written(*offset, written.first);
+        }
+    }
+}
+
 fn write_part(
     partition: &mut Partition,
     intents: Vec<ChangelogEntry>,
@@ -272,13 +295,22 @@ fn write_part(
     let watermark =
         if rules.holds(Rule::CommitPrefix) { partition.ledger.watermark() } else { partition.ledger.position() };
     partition.ledger.pass(watermark);
+    partition.passed = Passed::Nothing;
     partition.window.expire(now.wall);
+    let rewrites = partition.rewrite_due().is_some_and(|due| due <= now.boot);
+    let (old_outcomes, old_intents) = if rewrites { partition.needed_entries() } else { Default::default() };
     let outbox = std::mem::take(&mut partition.outbox);
     let withdrawals = std::mem::take(&mut partition.withdrawals);
-    let outcomes_above: Vec<_> =
-        outbox.iter().map(|settled| settled.row.offset).filter(|offset| !watermark.is_past(*offset)).collect();
-    let own_entries =
-        if intents.is_empty() && outcomes_above.is_empty() { OwnEntries::NotNeeded } else { OwnEntries::Needed };
+    let above = outbox.iter().filter(|settled| !watermark.is_past(settled.row.offset));
+    let outcomes_above: Vec<_> = above.map(|settled| (settled.row.offset, settled.told())).collect();
+    let again: Vec<_> = old_outcomes.iter().chain(&old_intents).map(ChangelogEntry::offset).collect();
+    let own_entries = if intents.is_empty() && outcomes_above.is_empty() && again.is_empty() {
+        OwnEntries::NotNeeded
+    } else {
+        OwnEntries::Needed
+    };
+    // Whatever is needed is in this transaction, if it is written again.
+    let earlier = partition.ledger.read_from().filter(|_| !rewrites);
     let nothing = Some(partition.end).filter(|_| !rules.holds(Rule::NothingNeeded));
     let memory = PartUnderWay {
         partition: partition.id,
@@ -286,12 +318,14 @@ fn write_part(
         next_offset: watermark,
         outcomes_above,
         intents: intents.iter().map(ChangelogEntry::offset).collect(),
+        again,
     };
-    let entries = outbox
-        .iter()
-        .map(Settled::entry)
+    let entries = old_outcomes
+        .into_iter()
+        .chain(outbox.iter().map(Settled::entry))
         .chain(withdrawals.into_iter().map(|offset| ChangelogEntry::Withdrawn { offset }))
         .chain(intents)
+        .chain(old_intents)
         .collect();
     let part = TransactionPart {
         partition: partition.id,
@@ -299,7 +333,7 @@ fn write_part(
         rows: outbox.into_iter().map(|settled| settled.row).collect(),
         entries,
         next_offset: watermark,
-        ledger_from: ReadFrom { earlier: partition.ledger.read_from().or(nothing), own_entries },
+        ledger_from: ReadFrom { earlier: earlier.or(nothing), own_entries },
         window_from: ReadFrom { earlier: partition.window.read_from(), own_entries: OwnEntries::NotNeeded },
         end_before: partition.end,
     };
@@ -308,13 +342,13 @@ fn write_part(
 
 /// Rows and withdrawals of an aborted transaction go before those that came since (T6).
 fn put_back(partition: &mut Partition, part: TransactionPart) {
-    let mut rows = part.rows.into_iter();
+    let mut rows = part.rows.into_iter().peekable();
     let (mut outbox, mut withdrawals) = (Vec::new(), Vec::new());
     for entry in part.entries {
         match entry {
-            ChangelogEntry::Outcome { at, .. } => {
-                let row = rows.next().expect("each outcome has its row, in the same order");
-                outbox.push(Settled { row, at });
+            // An outcome without row was only written again (P7).
+            ChangelogEntry::Outcome { offset, at, .. } => {
+                outbox.extend(rows.next_if(|row| row.offset == offset).map(|row| Settled { row, at }));
             }
             ChangelogEntry::Withdrawn { offset } => withdrawals.push(offset),
             ChangelogEntry::Intent { .. } => {}

@@ -1,15 +1,21 @@
 //! Restores: what is read back, where reading goes on, and what is waited for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use pinrelay::domain::{ChangelogEntry, ChangelogOffset, Fate, NextOffset, UnixMillis};
+use pinrelay::domain::{
+    ChangelogEntry, ChangelogOffset, Fate, NextOffset, OwnEntries, ReadFrom, TransactionPart, UnixMillis,
+};
 use pinrelay::kafka::changelog;
 use pinrelay::kafka::consumer::Leaving;
-use pinrelay::kafka::restore::{Began, Replayed, RestoreError, RestoredPartition, Restorer};
+use pinrelay::kafka::restore::{Began, Halt, Replayed, RestoreError, RestoredPartition, Restorer};
 use pinrelay::kafka::settings::{KafkaSettings, Start};
 use pinrelay::kafka::transactions::TransactionEvent;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::rig::{
     Member, PATIENCE, PROCESS, Writer, create_topics, outcome, part, partition, records, settings, transaction,
@@ -132,6 +138,55 @@ async fn a_restore_waits_for_a_transaction_that_is_open_in_the_changelog() {
     assert_eq!(offsets, [0, 1, 2, 3]);
     writer.close().await;
     member.close(Leaving::Leave).await;
+}
+
+/// Deletes the first record of a topic, and says how long the others are kept.
+async fn forget_the_first(broker: &Broker, topic: &str, retention_ms: &str) {
+    let admin: AdminClient<DefaultClientContext> = broker.client().create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(topic, 0, Offset::Offset(1)).unwrap();
+    admin.delete_records(&offsets, &AdminOptions::new()).await.unwrap();
+    let config = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("retention.ms", retention_ms);
+    for altered in admin.alter_configs([&config], &AdminOptions::new()).await.unwrap() {
+        altered.unwrap();
+    }
+}
+
+/// A changelog of which the window needs a part that is gone, with this retention; the settings ask for 72 hours.
+async fn restored_without_window(name: &str, retention: Duration) -> Result<RestoredPartition, RestoreError> {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, name);
+    let retention_ms = retention.as_millis().to_string();
+    let topic = settings.changelog_topic(&settings.feeds[0]);
+    broker.create_topic(&topic, 1, &[("message.timestamp.type", "LogAppendTime")]).await;
+    let (member, mut writer) = committed(broker, &settings).await;
+    let live = ReadFrom { earlier: Some(ChangelogOffset(0)), own_entries: OwnEntries::NotNeeded };
+    let nothing = ReadFrom { earlier: None, own_entries: OwnEntries::NotNeeded };
+    let second = TransactionPart {
+        rows: Vec::new(),
+        entries: Vec::new(),
+        ledger_from: nothing,
+        window_from: live,
+        end_before: ChangelogOffset(1),
+        ..part(0, 3)
+    };
+    writer.commit(transaction(2, vec![second])).await;
+    forget_the_first(broker, &topic, &retention_ms).await;
+    let (restored, _) = restore(&settings, &member).await;
+    writer.close().await;
+    member.close(Leaving::Leave).await;
+    restored
+}
+
+#[tokio::test]
+async fn keys_that_are_gone_halt_a_restore_only_if_the_topic_is_kept_for_less_than_the_window() {
+    let short = Duration::from_hours(1);
+    let halt = restored_without_window("window-gone", short).await.expect_err("a halt");
+    let expected =
+        Halt::WindowDeleted { window_from: ChangelogOffset(0), log_start: ChangelogOffset(1), retention: short };
+    assert_eq!(halt, RestoreError::Halt(expected));
+    let restored = restored_without_window("window-expired", Duration::from_hours(72)).await;
+    assert_eq!(restored.map(|restored| restored.next_offset), Ok(NextOffset(3)));
 }
 
 #[tokio::test]

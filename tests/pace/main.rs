@@ -35,6 +35,7 @@ mod settings {
             late_slack: Duration::from_mins(1),
             tick_min: Duration::from_millis(20),
             tick_max: Duration::from_millis(100),
+            rewrite_after: Duration::from_hours(16),
             processes: NonZeroU32::new(processes).expect("some"),
             shared_limits: Vec::new(),
             lanes: lanes.to_vec(),

@@ -216,7 +216,7 @@ impl Checker {
 
     /// Whether an event that never gets a verdict may wait: nobody can tell it from an outage while nothing else of
     /// its lane is posted, and it holds up its own partition at most.
-    fn may_wait(&self, partition: usize) -> bool {
+    pub(crate) fn may_wait(&self, partition: usize) -> bool {
         self.records[partition].iter().any(|(offset, known)| {
             known.nature == Nature::Silent
                 && known.row.is_none()

@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use pinrelay::domain::{
-    ConversionEvent, Epoch, EventFacts, Mapped, NextOffset, Offset, Origin, Outcome, Reason, Record, UnixMillis,
-    UnixSeconds,
+    ConversionEvent, Epoch, EventFacts, InDoubtPolicy, Mapped, NextOffset, Offset, Origin, Outcome, Reason, Record,
+    UnixMillis, UnixSeconds,
 };
 use pinrelay::pipeline::Input;
 
@@ -70,7 +70,7 @@ impl World {
     pub(crate) fn client(&mut self, slot: usize) {
         let quick = self.strikes(self.scenario.chances.quick_heartbeats);
         let delay = if quick { self.random.between(4, 20) } else { self.random.between(30, 150) };
-        self.own(slot, delay, Own::Client);
+        self.own(slot, delay * self.scenario.kind.pace(), Own::Client);
         let process = &mut self.processes[slot];
         let idle = process.client.is_idle(process.revoking.is_some());
         let client = &mut process.client;
@@ -159,7 +159,7 @@ impl World {
         if late {
             delay += self.random.below(400);
         }
-        self.own(slot, delay, Own::Poll);
+        self.own(slot, delay * self.scenario.kind.pace(), Own::Poll);
     }
 
     fn serve_callback(&mut self, slot: usize, callback: Callback) {
@@ -235,6 +235,7 @@ impl World {
     /// Takes some records of each partition that has room.
     fn read(&mut self, slot: usize) {
         let life = self.processes[slot].life;
+        let by_feed = self.policy_by_feed();
         let ignores_room = self.is(Variant::IgnoresRoom);
         let partitions: Vec<usize> = self.processes[slot].held.keys().copied().collect();
         for partition in partitions {
@@ -259,7 +260,7 @@ impl World {
                 match next {
                     Some(spec) if spec.available <= self.now => {
                         *position = spec.offset + 1;
-                        let record = Box::new(record(spec, partition, *plan, self.now));
+                        let record = Box::new(record(spec, partition, *plan, self.now, by_feed));
                         self.bounded(partition, spec.offset);
                         self.step(slot, Input::Record { partition: name, epoch, record });
                     }
@@ -296,9 +297,13 @@ impl World {
     pub(crate) fn stale_record(&mut self, slot: usize, partition: usize, epoch: Epoch, position: i64) {
         let spec = self.scenario.records[partition].iter().find(|spec| position <= spec.offset);
         if let Some(spec) = spec.filter(|spec| spec.available <= self.now) {
-            let record = Box::new(record(spec, partition, self.processes[slot].plan, self.now));
+            let record = Box::new(record(spec, partition, self.processes[slot].plan, self.now, self.policy_by_feed()));
             self.step(slot, Input::Record { partition: partition_id(partition), epoch, record });
         }
+    }
+
+    fn policy_by_feed(&self) -> Option<InDoubtPolicy> {
+        self.is(Variant::PolicyByFeed).then_some(InDoubtPolicy::Resend)
     }
 
     /// G5: what was read and has no visible row yet. One span may be in the transaction under way, one behind it, and
@@ -314,13 +319,13 @@ impl World {
 const NO_EPOCH: Epoch = Epoch(0);
 
 /// What decoding and mapping make of a message under one plan.
-fn record(spec: &Spec, partition: usize, plan: usize, received: Time) -> Record {
+fn record(spec: &Spec, partition: usize, plan: usize, received: Time, by_feed: Option<InDoubtPolicy>) -> Record {
     let wall = UnixMillis(WALL + i64::try_from(received).expect("worlds are short"));
     let mapped = match spec.plans[plan] {
         Some(event) => Mapped::Event(ConversionEvent {
             key: event.event_key(),
             lane: lane_of(event),
-            policy: event.policy,
+            policy: by_feed.unwrap_or(event.policy),
             event_time: UnixSeconds(if event.old { WALL / 1000 - 7200 } else { WALL / 1000 }),
             body: body(partition, spec.offset, event.key).into(),
             facts: Box::new(EventFacts::default()),

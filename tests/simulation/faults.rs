@@ -1,7 +1,9 @@
 //! What goes wrong: how often, and when.
 
+use pinrelay::domain::LaneId;
+
 use crate::random::Random;
-use crate::scenario::{Kind, RETENTION, Time};
+use crate::scenario::{HALTED_RETENTION, Kind, RETENTION, Time};
 
 /// How often something goes wrong, in a thousand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +47,9 @@ impl Chances {
         if kind.is_calm() {
             return calm;
         }
+        if kind == Kind::Halted {
+            return Self { ambiguous: random.pick(&[0, 150]), answer_lost: random.pick(&[0, 100]), ..calm };
+        }
         // Served late, learned of early: that is how a member that was thrown out commits once more (T4).
         let eviction = random.chance(250);
         Self {
@@ -87,10 +92,23 @@ pub(crate) enum Fault {
     Evict(usize),
     /// Pinterest is away for so long.
     Outage(Time),
+    /// Pinterest takes nothing of one ad account for so long.
+    Halt(LaneId, Time),
 }
 
 pub(crate) fn planned(kind: Kind, random: &mut Random, processes: usize, quiet: Time) -> Vec<(Time, Fault)> {
     let mut faults = Vec::new();
+    if kind == Kind::Halted {
+        let lane = LaneId(random.pick(&[0, 0, 1]));
+        let duration = random.between(HALTED_RETENTION, 2 * HALTED_RETENTION);
+        faults.push((random.below(500), Fault::Halt(lane, duration)));
+        for times in 0..2 {
+            let slot = random.index(processes);
+            let fault = random.pick(&[Fault::Kill(slot), Fault::Terminate(slot), Fault::Rebalance]);
+            faults.push((times * HALTED_RETENTION + 300 + random.below(3000), fault));
+        }
+        return faults;
+    }
     let most = if kind == Kind::Window { 12 } else { 6 };
     for _ in 0..random.below(most) {
         let slot = random.index(processes);

@@ -132,6 +132,11 @@ mod worlds {
         holds(Kind::Idle);
     }
 
+    #[test]
+    fn a_lane_that_is_halted_for_longer_than_the_changelog_is_kept_loses_nothing() {
+        holds(Kind::Halted);
+    }
+
     /// With `SIMULATION_SHARES` every control runs in so many worlds of each of its kinds, and the share of those in
     /// which it was caught is printed; else each runs until it is caught. `SIMULATION_BROKEN` names a single one.
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pinrelay::domain::{Answer, Answered, Attempt, ForeignText, NotTaken, UnixMillis, Verdict, WholeRefusal};
+use pinrelay::domain::{Answer, Answered, Attempt, ForeignText, LaneId, NotTaken, UnixMillis, Verdict, WholeRefusal};
 
 use crate::faults::Chances;
 use crate::random::Random;
@@ -44,6 +44,8 @@ pub(crate) struct Pinterest {
     taken: BTreeSet<(usize, i64)>,
     /// Until when Pinterest is away, and how its absence shows.
     outage: Option<(Time, Fate)>,
+    /// Of which ad account it takes nothing, and until when.
+    halted: Option<(LaneId, Time)>,
 }
 
 impl Pinterest {
@@ -52,17 +54,24 @@ impl Pinterest {
         self.outage = Some((until, fate));
     }
 
-    pub(crate) fn back(&mut self) {
-        self.outage = None;
+    pub(crate) const fn halt(&mut self, lane: LaneId, until: Time) {
+        self.halted = Some((lane, until));
     }
 
-    pub(crate) fn course(&self, now: Time, chances: &Chances, random: &mut Random) -> Course {
+    pub(crate) fn back(&mut self) {
+        self.outage = None;
+        self.halted = None;
+    }
+
+    pub(crate) fn course(&self, lane: LaneId, now: Time, chances: &Chances, random: &mut Random) -> Course {
         let arrives = now + random.between(1, 30);
         let mut course = Course { arrives: Some(arrives), fate: Fate::Verdicts, back: Some(random.between(1, 60)) };
         if let Some((until, fate)) = self.outage
             && now < until
         {
             course.fate = fate;
+        } else if self.halted.is_some_and(|(halted, until)| halted == lane && now < until) {
+            course.fate = Fate::Refused(NotTaken::Unauthorized);
         } else if random.chance(chances.throttled) {
             course.fate = Fate::Refused(NotTaken::Throttled);
         } else if random.chance(chances.not_taken) {

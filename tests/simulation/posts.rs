@@ -29,7 +29,7 @@ impl World {
         if batch.bodies.is_empty() {
             return self.checker.blame(self.now, Law::Contract, format!("batch {} is empty", batch.id.0));
         }
-        let course = self.course();
+        let course = self.course(batch.lane);
         self.probes_alone(slot, batch);
         let mut events = Vec::new();
         for body in &batch.bodies {
@@ -91,10 +91,10 @@ impl World {
         }
     }
 
-    fn course(&mut self) -> Course {
+    fn course(&mut self, lane: LaneId) -> Course {
         let calm = Chances::default();
         let chances = if self.troubled { &self.scenario.chances } else { &calm };
-        self.pinterest.course(self.now, chances, &mut self.random)
+        self.pinterest.course(lane, self.now, chances, &mut self.random)
     }
 
     pub(crate) fn receive_post(&mut self, number: usize) {

@@ -6,7 +6,7 @@ use pinrelay::pipeline::{Input, Replay};
 use crate::checker::Law;
 use crate::kafka::{Metadata, Stored};
 use crate::process::{Held, Stage};
-use crate::scenario::{Kind, RETENTION, WALL, partition_id};
+use crate::scenario::{WALL, partition_id};
 use crate::variants::Variant;
 use crate::world::{Own, World};
 
@@ -53,7 +53,8 @@ impl World {
     /// Returns whether the watermark has been reached.
     fn read_changelog(&mut self, slot: usize, partition: usize, epoch: Epoch) -> bool {
         let settings = self.scenario.settings.clone();
-        let clamp = self.is(Variant::ReadsFromEnd);
+        let clamps = self.is(Variant::ClampsToLogStart);
+        let from_end = self.is(Variant::ReadsFromEnd);
         let early = self.is(Variant::ReadsFromEarlyOffset);
         let Some(Held { stage: Stage::Restoring(restoring), .. }) = self.processes[slot].held.get_mut(&partition)
         else {
@@ -61,17 +62,19 @@ impl World {
         };
         let (Some(stored), Some(watermark)) = (restoring.stored, restoring.watermark) else { return false };
         let next_offset = NextOffset(stored.next);
-        let retained = self.scenario.kind == Kind::Idle;
-        let oldest = UnixMillis(WALL + i64::try_from(self.now.saturating_sub(RETENTION)).expect("worlds are short"));
-        let start = if retained { self.kafka.changelogs[partition].start(oldest) } else { 0 };
+        let kept = self.scenario.kind.retention().map(|kept| if clamps { kept / 8 } else { kept });
+        let start = kept.map_or(0, |kept| {
+            let oldest = i64::try_from(self.now.saturating_sub(kept)).expect("worlds are short");
+            self.kafka.changelogs[partition].start(UnixMillis(WALL + oldest))
+        });
         let ledger_from = stored.metadata.and_then(|metadata| metadata.ledger_from);
-        if restoring.reading.is_none() && ledger_from.is_some_and(|from| from < start) {
+        if restoring.reading.is_none() && ledger_from.is_some_and(|from| from < start) && !clamps {
             let what = format!("halt: the ledger of {partition} begins at {ledger_from:?}, its changelog at {start}");
             self.checker.blame(self.now, Law::G7, what);
         }
         let (replay, position) = restoring.reading.get_or_insert_with(|| {
             let end = stored.metadata.map_or(0, |metadata| metadata.end);
-            let from = if clamp { end } else { read_from(stored.metadata) };
+            let from = if from_end { end } else { read_from(stored.metadata) };
             // What is missing of the window had expired: the changelog is kept for longer than that.
             (Replay::new(&settings, next_offset, ChangelogOffset(end)), from.max(start))
         });

@@ -27,14 +27,33 @@ pub(crate) enum Kind {
     Window,
     /// A calm world whose feeds are idle for longer than their changelog is kept.
     Idle,
+    /// A lane is halted for longer than the changelog is kept, while processes come and go.
+    Halted,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Faults, Self::Calm, Self::Mixed, Self::Compaction, Self::Window, Self::Idle];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Faults, Self::Calm, Self::Mixed, Self::Compaction, Self::Window, Self::Idle, Self::Halted];
 
     pub(crate) const fn is_calm(self) -> bool {
         matches!(self, Self::Calm | Self::Idle)
+    }
+
+    /// How long the changelog is kept, where that is not for ever.
+    pub(crate) const fn retention(self) -> Option<Time> {
+        match self {
+            Self::Faults | Self::Calm | Self::Mixed | Self::Compaction | Self::Window => None,
+            Self::Idle => Some(RETENTION),
+            Self::Halted => Some(HALTED_RETENTION),
+        }
+    }
+
+    /// By how much slower than elsewhere a process polls: long worlds would take long.
+    pub(crate) const fn pace(self) -> Time {
+        match self {
+            Self::Faults | Self::Calm | Self::Mixed | Self::Compaction | Self::Window | Self::Idle => 1,
+            Self::Halted => 4,
+        }
     }
 
     pub(crate) const fn letter(self) -> char {
@@ -45,6 +64,7 @@ impl Kind {
             Self::Compaction => 'K',
             Self::Window => 'W',
             Self::Idle => 'I',
+            Self::Halted => 'H',
         }
     }
 }
@@ -123,9 +143,10 @@ impl Scenario {
             Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction => 2500 + random.below(3500),
             Kind::Window => 8000,
             Kind::Idle => RETENTION + 3000,
+            Kind::Halted => 2 * HALTED_RETENTION + 3000,
         };
         let policies = match kind {
-            Kind::Faults | Kind::Calm | Kind::Compaction | Kind::Window | Kind::Idle => {
+            Kind::Faults | Kind::Calm | Kind::Compaction | Kind::Window | Kind::Idle | Kind::Halted => {
                 [random.pick(&[InDoubtPolicy::Hold, InDoubtPolicy::Resend]); 2]
             }
             Kind::Mixed => [InDoubtPolicy::Hold, InDoubtPolicy::Resend],
@@ -162,6 +183,7 @@ impl Scenario {
                 Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction => random.below(spread),
                 Kind::Window => random.below(7000),
                 Kind::Idle => random.below(300) + random.pick(&[0, RETENTION + 2500]),
+                Kind::Halted => random.below(300) + random.pick(&[0, 500, HALTED_RETENTION, 2 * HALTED_RETENTION]),
             };
             let mut times: Vec<Time> = records[partition].iter().map(|_| appended(random)).collect();
             times.sort_unstable();
@@ -232,7 +254,7 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
         window: match kind {
             Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction => Duration::from_hours(1),
             Kind::Window => ms(random.pick(&[1000, 2000, 3000])),
-            Kind::Idle => ms(800),
+            Kind::Idle | Kind::Halted => ms(800),
         },
         window_keys: 1000,
         span: random.pick(&[4, 8, 20]),
@@ -245,6 +267,7 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
         tick_max: ms(random.between(tick_min, 80)),
         processes: NonZeroU32::MIN,
         shared_limits: Vec::new(),
+        rewrite_after: ms(kind.retention().unwrap_or(RETENTION) / 3),
         lanes: vec![lane(random), lane(random)],
         rules: Rules::default(),
     }
@@ -274,6 +297,8 @@ fn bound(settings: &mut Settings, processes: usize, partitions: usize, seed: u64
 pub(crate) const LIMITED: Duration = Duration::from_secs(1);
 /// How long a changelog is kept in an idle world: longer than window and margin.
 pub(crate) const RETENTION: Time = 5000;
+/// In a halted world nobody may own a partition for two thirds of it (P7): longer than a killed process is missed.
+pub(crate) const HALTED_RETENTION: Time = 9000;
 /// Most that two clocks differ.
 pub(crate) const SKEW: Time = 100;
 pub(crate) const ANSWER_TIMEOUT: Time = 400;

@@ -65,6 +65,12 @@ variants! {
     IgnoresRoom: "P6", FM;
     /// The HTTP client repeats on its own.
     ClientRepeats: "R2", FM;
+    /// What retention took of the changelog is not missed.
+    ClampsToLogStart: "P4", &[Kind::Idle, Kind::Halted];
+    /// One position stands for ledger and window.
+    OnePosition: "P4", FM;
+    /// The policy is the feed's, whatever the event says.
+    PolicyByFeed: "R1", &[Kind::Mixed];
     /// Redundant to T3's flush: alone it does no harm.
     WatermarkFirst: "P3", FM;
 }
@@ -127,6 +133,8 @@ impl Broken {
             Self::Core(Rule::CleanWithdrawn | Rule::ReleaseWaitsForAnswers) => C,
             #[cfg(feature = "broken-rules")]
             Self::Core(Rule::NothingNeeded) => &[Kind::Idle],
+            #[cfg(feature = "broken-rules")]
+            Self::Core(Rule::LedgerWrittenAgain) => &[Kind::Halted],
             #[cfg(feature = "broken-rules")]
             Self::Core(Rule::StaleIntentRenewed) => &[Kind::Window],
             #[cfg(feature = "broken-rules")]

@@ -197,16 +197,26 @@ impl World {
             self.happen(event);
             if watched && !self.troubled {
                 // A record that vanished before it was posted is missed only if it is posted after all.
-                let all_told = self.checker.missing(self.now).is_none();
+                let all_told = self.checker.missing(self.now).is_none() && self.behind().is_none();
                 rest = all_told.then(|| rest.unwrap_or(self.now));
             }
         }
         self.checker.finish(self.now);
+        if let Some((partition, stored, end)) = self.behind().filter(|behind| !self.checker.may_wait(behind.0)) {
+            self.checker.blame(self.now, Law::G7, format!("the offset of {partition} stands at {stored} of {end}"));
+        }
         let now = self.now;
         if let Some(violation) = self.checker.violation.clone() {
             self.trace.say(now, || format!("VIOLATION {violation:?}"));
         }
         Report { violation: self.checker.violation, in_doubt: self.checker.in_doubt, events }
+    }
+
+    /// A partition whose committed offset has not come to the end.
+    fn behind(&self) -> Option<(usize, i64, i64)> {
+        let ends = self.scenario.ends.iter().enumerate();
+        let stored = |partition| self.kafka.transactions.stored(partition).next;
+        ends.map(|(partition, end)| (partition, stored(partition), *end)).find(|(_, stored, end)| stored < end)
     }
 
     pub(crate) fn after(&mut self, delay: Time, event: Event) {
@@ -275,6 +285,7 @@ impl World {
             Fault::Kill(slot) => self.kill(slot),
             Fault::Stop(slot, duration) => self.stop(slot, duration),
             Fault::Evict(slot) => self.kafka.group.evict_instance(slot, self.now),
+            Fault::Halt(lane, duration) => self.pinterest.halt(lane, self.now + duration),
             Fault::Outage(duration) => self.pinterest.away(self.now + duration, &mut self.random),
         }
     }

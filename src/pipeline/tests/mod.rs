@@ -5,6 +5,7 @@ mod leaving;
 mod pacing;
 mod posting;
 mod restoring;
+mod rewriting;
 mod sampling;
 mod silence;
 
@@ -49,6 +50,7 @@ fn settings() -> Settings {
         tick_max: Duration::from_millis(100),
         processes: NonZeroU32::MIN,
         shared_limits: Vec::new(),
+        rewrite_after: Duration::from_hours(16),
         lanes: vec![LaneSettings {
             batch_events: 10,
             batch_bytes: 1 << 20,
