@@ -23,6 +23,7 @@ pub(crate) struct Collector {
 #[derive(Clone)]
 struct Request {
     signal: String,
+    authorization: Option<String>,
     body: Bytes,
 }
 
@@ -53,6 +54,16 @@ impl Collector {
         let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
         scopes.flat_map(|scope| scope.metrics).collect()
     }
+
+    pub(crate) fn bodies(&self) -> Vec<Bytes> {
+        self.requests.lock().unwrap().iter().map(|request| request.body.clone()).collect()
+    }
+
+    /// Whether every request showed this.
+    pub(crate) fn is_authorized_by(&self, authorization: &str) -> bool {
+        let requests = self.requests.lock().unwrap();
+        !requests.is_empty() && requests.iter().all(|one| one.authorization.as_deref() == Some(authorization))
+    }
 }
 
 async fn take(
@@ -62,6 +73,7 @@ async fn take(
     body: Bytes,
 ) -> StatusCode {
     assert_eq!(headers["content-type"], "application/x-protobuf");
-    collector.requests.lock().unwrap().push(Request { signal, body });
+    let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+    collector.requests.lock().unwrap().push(Request { signal, authorization, body });
     StatusCode::OK
 }

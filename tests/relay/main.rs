@@ -8,6 +8,8 @@ mod account;
 #[cfg(test)]
 mod broker_away;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod collector;
 #[cfg(test)]
 mod deployed;

@@ -10,7 +10,7 @@ use super::shop::{PATIENCE, Shop, Terms};
 use super::support::Broker;
 
 /// A port that is free now, below those that the system gives to outgoing connections.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let port = rand::random_range(10_000..20_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {

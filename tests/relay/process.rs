@@ -26,11 +26,13 @@ pub(crate) enum Signal {
 }
 
 impl Relay {
-    pub(crate) fn spawn(config: &Path, log: PathBuf) -> Self {
+    /// Logs what `filter` lets through.
+    pub(crate) fn spawn(config: &Path, log: PathBuf, filter: &str) -> Self {
         let stderr = File::create(&log).unwrap();
         let child = binary()
             .args(["run", "--config"])
             .arg(config)
+            .env("PINRELAY_LOG", filter)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)

@@ -35,8 +35,13 @@ pub(crate) struct Terms {
     pub(crate) more_lanes: fn(&str) -> String,
     pub(crate) lane_of: fn(DemoFeed) -> &'static str,
     pub(crate) registry: Option<String>,
+    /// More keys of the registry, and more properties of Kafka's clients.
+    pub(crate) registry_auth: &'static str,
+    pub(crate) properties: &'static str,
     /// Lines of the configuration for admin pages and telemetry.
     pub(crate) watch: String,
+    /// What is logged.
+    pub(crate) log: &'static str,
 }
 
 impl Default for Terms {
@@ -48,7 +53,10 @@ impl Default for Terms {
             more_lanes: |_| String::new(),
             lane_of: |_| "main",
             registry: None,
+            registry_auth: "",
+            properties: "",
             watch: String::new(),
+            log: "info",
         }
     }
 }
@@ -143,7 +151,8 @@ impl<'b> Shop<'b> {
 
     /// Writes the configuration of a process. It fetches little at a time, so that the feeds alternate.
     pub(crate) fn config(&self, instance: &str) -> PathBuf {
-        let Terms { times, pipeline, lane, more_lanes, lane_of, registry, watch } = &self.terms;
+        let Terms { times, pipeline, lane, more_lanes, lane_of, registry, watch, .. } = &self.terms;
+        let Terms { registry_auth, properties, .. } = &self.terms;
         let framing = if registry.is_some() { "confluent" } else { "single_object" };
         let feeds = DemoFeed::ALL.map(|feed| {
             let (name, topic) = (feed.name(), self.topic(feed));
@@ -153,10 +162,11 @@ impl<'b> Shop<'b> {
                 lane = lane_of(feed),
             )
         });
-        let registry = registry.as_ref().map_or_else(String::new, |url| format!("registry: {{url: \"{url}\"}}\n"));
+        let registry =
+            registry.as_ref().map_or_else(String::new, |url| format!("registry: {{url: \"{url}\"{registry_auth}}}\n"));
         let text = format!(
             "kafka: {{bootstrap: \"{bootstrap}\", group_id: {name}, instance_id: {instance}, {times}, \
-             properties: {{reconnect.backoff.max.ms: 250, max.partition.fetch.bytes: 32768}}}}\n\
+             properties: {{reconnect.backoff.max.ms: 250, max.partition.fetch.bytes: 32768{properties}}}}}\n\
              audit: {{topic: {audit}}}\n\
              {registry}\
              {watch}\
@@ -180,7 +190,7 @@ impl<'b> Shop<'b> {
         let log = format!("{}-{}-{instance}.log", self.name, self.logs.len() + 1);
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(log);
         self.logs.push(log.clone());
-        Relay::spawn(&self.config(instance), log)
+        Relay::spawn(&self.config(instance), log, self.terms.log)
     }
 
     /// What its processes have logged so far.
