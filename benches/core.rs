@@ -50,6 +50,7 @@ fn settings() -> Settings {
             least_concurrency: 1,
             calls: CallLimit::per_minute(NonZeroU32::MAX),
             shares: None,
+            mode: pinrelay::domain::LaneMode::Live,
             linger: Duration::from_millis(50),
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),

@@ -81,7 +81,12 @@ fn payload(plan: &Plan, phone: &str) -> Result<Vec<u8>, Box<dyn Error>> {
 
 fn rules() -> Result<EventRules, Box<dyn Error>> {
     let ad_account = AdAccountId::try_new("549755885175").ok_or("digits")?;
-    let mut rules = EventRules::new(LaneRule { id: LaneId(0), name: "main".into(), ad_account });
+    let mut rules = EventRules::new(LaneRule {
+        id: LaneId(0),
+        name: "main".into(),
+        ad_account,
+        mode: pinrelay::domain::LaneMode::Live,
+    });
     rules.phone_region = PhoneRegion::try_new("GB");
     Ok(rules)
 }

@@ -126,6 +126,7 @@ fn settings(keys: u64) -> Settings {
             batch_bytes: 4 << 20,
             calls: CallLimit::per_minute(NonZeroU32::MAX),
             shares: None,
+            mode: pinrelay::domain::LaneMode::Live,
             concurrency: 8,
             least_concurrency: 1,
             linger: Duration::from_millis(50),

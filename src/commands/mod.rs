@@ -13,6 +13,8 @@ pub mod schema;
 pub mod topics;
 pub mod window;
 
+mod output;
+
 use clap::{Parser, Subcommand};
 
 pub use exit::{Exit, Failure};

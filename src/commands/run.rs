@@ -72,6 +72,7 @@ async fn until_rest(config: &Config) -> Result<Exit, Failure> {
         parts = Parts::prepare(config) => parts.map_err(not_started)?,
         _ = stop.recv() => return Ok(Exit::Drained),
     };
+    tokio::spawn(parts.ask_lanes());
     let end = run::run(parts, stop, progress, traces).await.map_err(not_started)?;
     if end != End::StoppedAtOnce && timeout(LAST_WORDS, exporting).await.is_err() {
         tracing::warn!("the collector was too slow for the last metrics and traces");

@@ -1,13 +1,12 @@
 //! `pinrelay sandbox`: a Pinterest that runs on your desk.
 
-#![expect(clippy::print_stdout, reason = "the command's output")]
-
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
 use super::exit::{Exit, Failure};
+use super::output::{self, not_written};
 use super::run;
 use crate::domain::Secret;
 use crate::pinterest::sandbox::Tokens;
@@ -61,8 +60,10 @@ fn serve(arguments: &Arguments) -> Result<Exit, Failure> {
     run::runtime()?.block_on(async {
         let mut stop = run::stop_signals()?;
         let listener = TcpListener::bind(arguments.listen).await.map_err(failure)?;
-        println!("Pinterest's API:  http://{}/v5", listener.local_addr().map_err(failure)?);
-        println!("what arrived:     http://{}/sandbox/stats", listener.local_addr().map_err(failure)?);
+        let address = listener.local_addr().map_err(failure)?;
+        let greeting =
+            format!("Pinterest's API:  http://{address}/v5\nwhat arrived:     http://{address}/sandbox/stats\n");
+        output::stdout().write_all(greeting.as_bytes()).map_err(|error| not_written(&error))?;
         let stopped = async move {
             stop.recv().await;
         };

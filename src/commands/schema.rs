@@ -54,7 +54,7 @@ pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
     let references: Vec<String> = arguments.references.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
     let references: Vec<&str> = references.iter().map(String::as_str).collect();
     let constants: BTreeMap<String, String> = arguments.constants.iter().cloned().collect();
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(super::output::stdout());
     let mut faults = Vec::new();
     let mut plans = Vec::new();
     for file in &arguments.files {

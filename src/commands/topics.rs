@@ -1,13 +1,13 @@
 //! `pinrelay topics`: shows what is wrong with the topics of a configuration, and makes those that are missing; where
 //! there is a registry it also registers the schema of the audit rows.
 
-#![expect(clippy::print_stdout, reason = "the command's output")]
-
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
+use super::output::{self, not_written};
 use super::run;
 use crate::kafka::registry::COMPATIBILITY;
 use crate::kafka::topics::{NewTopics, check, create_missing};
@@ -51,16 +51,19 @@ pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
                 next: "mend it and run the command again".to_owned(),
             })?;
             for topic in &created {
-                println!("created {topic}");
+                writeln!(output::stdout(), "created {topic}").map_err(|error| not_written(&error))?;
             }
             if let Some(audit) = register_audit(&config).await.map_err(run::not_started)? {
                 let RegisteredAudit { subject, schema_id } = audit;
-                println!("registered {subject}, {COMPATIBILITY}: schema {schema_id}");
+                writeln!(output::stdout(), "registered {subject}, {COMPATIBILITY}: schema {schema_id}")
+                    .map_err(|error| not_written(&error))?;
             }
         }
         match check(settings).await {
             Ok(topics) => {
-                println!("all topics are as they must be; the feeds have {:?} partitions", topics.partitions);
+                let partitions = topics.partitions;
+                writeln!(output::stdout(), "all topics are as they must be; the feeds have {partitions:?} partitions")
+                    .map_err(|error| not_written(&error))?;
                 Ok(Exit::Drained)
             }
             Err(faults) => Err(Failure {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::domain::AdAccountId;
+use crate::domain::{AdAccountId, LaneMode};
 
 use super::fault::FaultKind;
 use super::key::{Form, Key, Presence, Spec};
 use super::names::{self, Carries};
 use super::secret::{self, SecretValue};
-use super::yaml::{Node, Reading};
+use super::yaml::{Node, Reading, Section};
 
 /// Most events in a call (Pinterest's OpenAPI 5.23.0, `ConversionEvents.data.maxItems`).
 const BATCH_MOST: u64 = 1000;
@@ -48,6 +48,12 @@ pub(super) const SPEC: Spec = Spec {
             form: Form::Flag,
             presence: Presence::Default("false"),
             about: "Whether events are posted as test events, which Pinterest checks and does not record",
+        },
+        Key {
+            name: "shadow",
+            form: Form::Flag,
+            presence: Presence::Default("false"),
+            about: "Whether everything is done but the post: rows say `skipped`, reason `shadow`, and what would have been sent",
         },
         Key {
             name: "batch_events",
@@ -113,15 +119,6 @@ pub struct Lane {
     pub backoff_max: Duration,
 }
 
-/// What Pinterest does with the events of a lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LaneMode {
-    /// They count.
-    Live,
-    /// `?test=true`: checked, answered, not recorded.
-    Test,
-}
-
 pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
     let section = node.section(&SPEC, reading)?;
     let name = section.text("name", reading).and_then(|text| names::name(text, reading));
@@ -136,7 +133,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
     });
     let token = section.node("token", reading).and_then(|node| secret::read(node, reading));
     let base_url = section.text("base_url", reading).and_then(|text| names::url(&text, Carries::Secret, reading));
-    let mode = section.flag("test", reading).map(|test| if test.value { LaneMode::Test } else { LaneMode::Live });
+    let mode = mode(&section, reading);
     let batch_events = section.count("batch_events", reading);
     let batch_bytes = section.size("batch_bytes", reading);
     let concurrency = section.count("concurrency", reading);
@@ -159,7 +156,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
     reading.crossed.ad_accounts.extend(ad_account_id.clone().map(|id| id.map(|id| id.to_string())));
 
     let mode = mode?;
-    let most = if section.has("batch_events") { batch_events?.value } else { mode.batch_events() };
+    let most = if section.has("batch_events") { batch_events?.value } else { most_events(mode) };
     Some(Lane {
         name: name?.value,
         ad_account_id: ad_account_id?.value,
@@ -176,12 +173,24 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
     })
 }
 
-impl LaneMode {
-    /// Most events in a call that make sense.
-    const fn batch_events(self) -> u64 {
-        match self {
-            Self::Live => BATCH_MOST,
-            Self::Test => TEST_BATCH_MOST,
+fn mode(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<LaneMode> {
+    let (test, shadow) = (section.flag("test", reading)?, section.flag("shadow", reading)?);
+    Some(match (test.value, shadow.value) {
+        (false, false) => LaneMode::Live,
+        (true, false) => LaneMode::Test,
+        (false, true) => LaneMode::Shadow,
+        (true, true) => {
+            let problem = "a lane in shadow mode posts nothing, so it does not post test events";
+            reading.fault(FaultKind::ExclusiveKeys, &shadow.place, problem, "keep one of `test` and `shadow`");
+            return None;
         }
+    })
+}
+
+/// Most events in a call that make sense.
+const fn most_events(mode: LaneMode) -> u64 {
+    match mode {
+        LaneMode::Live | LaneMode::Shadow => BATCH_MOST,
+        LaneMode::Test => TEST_BATCH_MOST,
     }
 }

@@ -29,14 +29,14 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::domain::CallLimit;
+use crate::domain::{CallLimit, LaneMode};
 use crate::pipeline::{LaneSettings, Rules, Settings};
 
 pub use audit::{Admin, Audit};
 pub use fault::{Fault, FaultKind, Faults, Place};
 pub use feeds::{Choice, CustomerType, Derive, Feed, Framing, Late, OddUserAgents, OnLost, PrivateAddresses, Start};
 pub use kafka::{Kafka, Property, changelog_topic};
-pub use lanes::{Lane, LaneMode};
+pub use lanes::Lane;
 pub use pipeline::Pipeline;
 pub use registry::{Registry, RegistryAuth};
 pub use secret::{SecretSource, SecretValue};
@@ -234,9 +234,10 @@ fn lane_settings(lane: &Lane) -> LaneSettings {
         least_concurrency: 1,
         calls: CallLimit::per_minute(NonZeroU32::new(lane.calls_per_minute).unwrap_or(NonZeroU32::MIN)),
         shares: match lane.mode {
-            LaneMode::Live => None,
+            LaneMode::Live | LaneMode::Shadow => None,
             LaneMode::Test => Some(0),
         },
+        mode: lane.mode,
         linger: lane.linger,
         backoff_min: lane.backoff_min,
         backoff_max: lane.backoff_max,

@@ -48,6 +48,8 @@ pub struct EventFacts {
     /// ISO 4217 code as sent.
     pub currency: Option<Box<str>>,
     pub identity: IdentitySet,
+    /// Names of the other parameters, of a lane in shadow mode only: what its rows say instead of an answer.
+    pub parameters: Option<Box<str>>,
 }
 
 /// Where a conversion happened: the four values that Pinterest documents.

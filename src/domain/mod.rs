@@ -11,6 +11,7 @@ pub mod changelog;
 pub mod event;
 pub mod ids;
 pub mod key;
+pub mod lane_mode;
 pub mod outcome;
 pub mod personal;
 pub mod reason;
@@ -29,6 +30,7 @@ pub use ids::{
     AdAccountId, BatchId, ChangelogOffset, Epoch, FeedId, LaneId, NextOffset, Offset, PartitionId, TransactionId,
 };
 pub use key::EventKey;
+pub use lane_mode::LaneMode;
 pub use outcome::{DuplicateOf, Outcome, OutcomeKind};
 pub use personal::{Hashed, Personal, Secret};
 pub use reason::Reason;

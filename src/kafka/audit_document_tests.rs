@@ -132,6 +132,7 @@ fn event(offset: i64, outcome: Outcome, id: &str, value: &str, age: i64) -> Sett
             value: Some(value.into()),
             currency: Some("EUR".into()),
             identity: IdentitySet::default(),
+            parameters: None,
         })),
         batch: Some(BatchId(1)),
         posted: Some(UnixSeconds(MORNING + age).to_millis()),

@@ -49,6 +49,7 @@ fn delivered() -> Settlement {
             value: Some("59.90".into()),
             currency: Some("EUR".into()),
             identity,
+            parameters: None,
         })),
         batch: Some(BatchId(12)),
         posted: Some(POSTED),

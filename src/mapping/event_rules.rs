@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
-use crate::domain::{AdAccountId, InDoubtPolicy, LaneId};
+use crate::domain::{AdAccountId, InDoubtPolicy, LaneId, LaneMode};
 
 /// How the records of one feed become events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub struct LaneRule {
     pub id: LaneId,
     pub name: Box<str>,
     pub ad_account: AdAccountId,
+    pub mode: LaneMode,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,12 +13,13 @@ use bytes::Bytes;
 use super::body;
 use super::draft::Draft;
 use super::event_rules::{EventRules, LaneRule, Late, MissingConsent};
+use super::parameters;
 use super::rules::{DropReason, amounts, events, texts, times};
 use super::target::{Target, TargetKind};
 use super::value::Value;
 use crate::domain::body::EVENT_NAMES;
 use crate::domain::{
-    ActionSource, ConversionEvent, EventFacts, EventKey, InDoubtPolicy, Mapped, Outcome, Reason, UnixMillis,
+    ActionSource, ConversionEvent, EventFacts, EventKey, InDoubtPolicy, LaneMode, Mapped, Outcome, Reason, UnixMillis,
     UnixSeconds,
 };
 
@@ -235,7 +236,13 @@ fn decide<'d>(
     if !identity.suffices() {
         return Err(Outcome::new(Reason::NoIdentity));
     }
-    let key = EventKey::new(&lane.ad_account, &required.name, &required.id);
+    let key = match lane.mode {
+        LaneMode::Live | LaneMode::Shadow => EventKey::new(&lane.ad_account, &required.name, &required.id),
+        LaneMode::Test => EventKey::of_test(&lane.ad_account, &required.name, &required.id),
+    };
+    if lane.mode == LaneMode::Shadow {
+        facts.parameters = Some(parameters::names(&body));
+    }
     Ok(Decided { key, lane, policy, time: required.time, body: Bytes::from(body.into_boxed_slice()) })
 }
 

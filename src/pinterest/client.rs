@@ -99,13 +99,25 @@ impl Client {
         self.token.since()
     }
 
+    /// Asks whether token and ad account are accepted, without an event: a test request with none is refused as
+    /// invalid, and before that both are looked at.
+    pub async fn ask(&self) -> Answered {
+        let mut url = self.url.clone();
+        url.set_query(Some("test=true"));
+        self.post_to(url, &[]).await
+    }
+
     /// Posts one request with these events, each one JSON object, and reads its answer. Never fails: what goes wrong
     /// is an answer too.
     pub async fn post(&self, bodies: &[Bytes]) -> Answered {
+        self.post_to(self.url.clone(), bodies).await
+    }
+
+    async fn post_to(&self, url: Url, bodies: &[Bytes]) -> Answered {
         let authorization = self.token.header((self.clock)()).await;
         let request = self
             .http
-            .post(self.url.clone())
+            .post(url)
             .header(AUTHORIZATION, authorization.clone())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .body(request_body(bodies));

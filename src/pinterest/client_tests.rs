@@ -240,6 +240,20 @@ async fn a_new_token_in_the_file_counts_from_the_next_post_on_and_no_token_is_ev
     served.stop().await;
 }
 
+#[tokio::test]
+async fn token_and_account_can_be_asked_for_without_an_event() {
+    let mut sandbox = SandboxSettings::new(clock);
+    sandbox.tokens = Tokens::Only(vec![crate::domain::Secret::new(TOKEN.into())]);
+    let served = Served::start(sandbox).await;
+    let accepted = served.client().ask().await;
+    assert!(matches!(accepted.answer, Answer::WholeRefused { .. }), "{accepted:?}");
+    let mut wrong = settings(served.port);
+    wrong.token = TokenSource::Fixed(crate::domain::Secret::new("pina_wrong".into()));
+    assert_eq!(line(&client(wrong).ask().await), "Unauthorized | 401 | Authentication failed.");
+    assert_eq!(served.sandbox.stats().posted, 0);
+    served.stop().await;
+}
+
 #[test]
 fn time_outs_that_contradict_each_other_are_refused() {
     let mut settings = settings(1);

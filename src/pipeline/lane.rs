@@ -312,7 +312,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CallLimit, FeedId};
+    use crate::domain::{CallLimit, FeedId, LaneMode};
 
     fn lane() -> Lane {
         let settings = LaneSettings {
@@ -322,6 +322,7 @@ mod tests {
             least_concurrency: 1,
             calls: CallLimit::per_minute(NonZeroU32::MAX),
             shares: None,
+            mode: LaneMode::Live,
             linger: Duration::from_millis(50),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(10),

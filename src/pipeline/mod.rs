@@ -11,6 +11,7 @@
 //! | `pace`, `concurrency` | when the next call may go, and how many may be under way |
 //! | `tick` | what a transaction holds, when it begins, and what its end means |
 //! | `rewriting` | when what a restore needs is written again |
+//! | `shadow` | how the events of a lane end that does not post |
 //! | `leaving` | how a partition comes to rest |
 //! | `sample` | whether partitions seem to send the same events |
 //! | `replay` | how the state comes back from the changelog |
@@ -34,6 +35,7 @@ mod positions;
 mod posting;
 mod rewriting;
 mod sample;
+mod shadow;
 mod status;
 #[cfg(test)]
 mod test_events;
@@ -207,12 +209,24 @@ impl Pipeline {
         self.partitions.get_mut(&partition).filter(|living| living.epoch == epoch || !strict)
     }
 
-    /// Lets events join the end of their lane's queue; those of a leaving partition are taken back instead.
-    fn enqueue(&mut self, now: Now, id: PartitionId, queued: Queued) {
-        let Some(partition) = self.partitions.get_mut(&id) else { return };
-        for (lane, offset) in queued {
+    /// Lets events join the end of their lane's queue; those of a leaving partition are taken back instead, and those
+    /// of a lane in shadow mode end here.
+    fn enqueue(&mut self, now: Now, id: PartitionId, mut queued: Queued) {
+        let mut next = 0;
+        while let Some((lane, offset)) = queued.get(next).copied() {
+            next += 1;
+            let is_shadow = self.is_shadow(lane);
+            let Some(partition) = self.partitions.get_mut(&id) else { return };
             if matches!(partition.phase, Phase::Leaving { .. }) {
                 partition.take_back(offset);
+                continue;
+            }
+            if is_shadow {
+                if let Some(outcome) = partition.ledger.pending(offset).map(shadow::outcome) {
+                    // Whoever waited behind it comes to the end of the list.
+                    partition.settle(now, offset, outcome, &mut queued);
+                    self.tick.something_waits_since(now.boot);
+                }
                 continue;
             }
             let bytes = partition.ledger.pending(offset).map_or(0, |pending| pending.event.body.len() + 1);

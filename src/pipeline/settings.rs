@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::domain::CallLimit;
+use crate::domain::{CallLimit, LaneMode};
 
 use super::rules::Rules;
 
@@ -58,6 +58,8 @@ pub struct LaneSettings {
     pub calls: CallLimit,
     /// Position of the limit in [`Settings::shared_limits`] that the lane's calls count against, too.
     pub shares: Option<usize>,
+    /// Whether it posts at all.
+    pub mode: LaneMode,
     /// How long the first event of a batch waits for others.
     pub linger: Duration,
     /// Least time before a repetition; grows with the length of the trouble up to `backoff_max`.

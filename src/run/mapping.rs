@@ -85,6 +85,7 @@ fn event_rules(config: &Config, feed: &Feed) -> EventRules {
             id: LaneId(number),
             name: lane.name.as_str().into(),
             ad_account: lane.ad_account_id.clone(),
+            mode: lane.mode,
         })
         .collect();
     let default_lane = lanes.iter().find(|lane| *lane.name == *feed.lane).expect("config checks that it exists");

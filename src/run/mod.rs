@@ -3,8 +3,9 @@
 //! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
 //! a feed's files what maps its records; `engine` is the loop; `feed` and `intake` decode and map; `restoring` brings
 //! partitions back; `picture` shows the work to the admin pages and `measures` to the metrics, from
-//! what `totals`, `traffic` and `notes` count and `behind` asks for; `trouble` tells of lanes in the log, `traces` of single records, and `export` sends it
-//! all to a collector; `clock` reads the clocks.
+//! what `totals`, `traffic` and `notes` count and `behind` asks for; `trouble` tells of lanes in the log, `traces` of
+//! single records, and `export` sends it all to a collector; `clock` reads the clocks; `asking` looks at tokens and
+//! ad accounts.
 
 pub mod behind;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod totals;
 pub mod traces;
 pub mod traffic;
 
+mod asking;
 mod engine;
 mod intake;
 mod measures;
@@ -118,7 +120,7 @@ pub async fn run(
     let (group_events, from_group) = unbounded_channel();
     let (commit_events, from_commits) = unbounded_channel();
     let (restorations, restored) = unbounded_channel();
-    let Parts { kafka, core, readers, clients, scribe, partitions } = parts;
+    let Parts { kafka, core, readers, clients, scribe, partitions, .. } = parts;
     let process = scribe.process;
     let patience = kafka.timeouts.transaction;
     let restore_patience = kafka.timeouts.restore_patience;

@@ -76,15 +76,21 @@ impl Names {
     }
 }
 
-const fn words(trouble: Trouble) -> &'static str {
+/// What it is, and what a person does about it.
+pub(super) const fn words(trouble: Trouble) -> &'static str {
     match trouble {
         Trouble::Ambiguous => "the last answer was no verdict",
         Trouble::NotTaken(NotTaken::Throttled) => "Pinterest asked to wait",
         Trouble::NotTaken(NotTaken::Unauthorized) => {
-            "the access token is not accepted: make a new one in Ads Manager, Conversions, Conversions API"
+            "the access token is not accepted: make a new one in Ads Manager > Conversions > Conversions API > \
+             Set up API > Generate new token"
         }
-        Trouble::NotTaken(NotTaken::Forbidden) => "the token's user has no access to the ad account",
-        Trouble::NotTaken(NotTaken::WrongAddress) => "this is not the address of the API, or of the ad account",
+        Trouble::NotTaken(NotTaken::Forbidden) => {
+            "the token's user has no access to the ad account: check ad_account_id, or give the user a role there in Ads Manager"
+        }
+        Trouble::NotTaken(NotTaken::WrongAddress) => {
+            "this is not the address of the API, or of the ad account: check base_url and ad_account_id"
+        }
         Trouble::NotTaken(NotTaken::Unreachable) => "Pinterest cannot be reached",
     }
 }

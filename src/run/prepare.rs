@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::config::{Config, Feed, Framing as ConfiguredFraming, Registry as ConfiguredRegistry};
+use crate::config::{Config, Feed, Framing as ConfiguredFraming, Lane, Registry as ConfiguredRegistry};
+use crate::domain::LaneMode;
 use crate::kafka::audit::{AuditEncoder, AuditFraming, AuditSettings, SCHEMA};
 use crate::kafka::framing::Framing;
 use crate::kafka::registry::Registry;
@@ -18,6 +19,7 @@ use crate::kafka::transactions::Scribe;
 use crate::pinterest::Client;
 use crate::pipeline;
 
+use super::asking;
 use super::clock;
 use super::feed::FeedReader;
 use super::mapping::FeedMapping;
@@ -34,6 +36,8 @@ pub struct Parts {
     pub(super) readers: Vec<Arc<FeedReader>>,
     /// In the order of the lanes.
     pub(super) clients: Vec<Arc<Client>>,
+    /// The lanes that post, by name.
+    posting: Vec<(String, Arc<Client>)>,
     pub(super) scribe: Scribe,
     /// Partition counts of the input topics, in the order of the feeds.
     pub(super) partitions: Vec<i32>,
@@ -79,6 +83,11 @@ impl Parts {
         compiled.join(config, inputs).await
     }
 
+    /// Says which lanes are refused as they are.
+    pub fn ask_lanes(&self) -> impl Future<Output = ()> + Send + use<> {
+        asking::ask(self.posting.clone())
+    }
+
     fn compile(config: &Config) -> Result<Compiled, StartFault> {
         let registry = config.registry.as_ref().map(open_registry).transpose()?;
         let (readers, clients) = check_configuration(config, registry.as_ref())?;
@@ -103,10 +112,15 @@ impl Compiled {
                 AuditFraming::Confluent { schema_id: registered.map_err(StartFault::client)? }
             }
         };
+        let posts = |lane: &&Lane| lane.mode != LaneMode::Shadow;
+        let lanes = config.lanes.iter().zip(&self.clients);
+        let posting =
+            lanes.filter(|(lane, _)| posts(lane)).map(|(lane, client)| (lane.name.clone(), Arc::clone(client)));
         Ok(Parts {
             kafka: self.kafka,
             core: config.pipeline_settings(),
             readers: self.readers,
+            posting: posting.collect(),
             clients: self.clients,
             scribe: scribe(config, inputs.topic_ids, framing),
             partitions: inputs.partitions,

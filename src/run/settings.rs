@@ -3,10 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::config::{
-    Config, Feed, Lane, LaneMode, OnLost as ConfiguredOnLost, Property, RegistryAuth, SecretSource, Start,
-};
-use crate::domain::Secret;
+use crate::config::{Config, Feed, Lane, OnLost as ConfiguredOnLost, Property, RegistryAuth, SecretSource, Start};
+use crate::domain::{LaneMode, Secret};
 use crate::kafka::audit::{AuditFeed, AuditLane, LaneMode as AuditMode};
 use crate::kafka::registry::{CredentialSource, Credentials, RegistrySettings};
 use crate::kafka::settings::{
@@ -75,7 +73,7 @@ pub(super) fn client(config: &Config, lane: &Lane) -> Result<ClientSettings, Bas
             SecretSource::Variable(_) => TokenSource::Fixed(lane.token.value.clone()),
         },
         mode: match lane.mode {
-            LaneMode::Live => Mode::Live,
+            LaneMode::Live | LaneMode::Shadow => Mode::Live,
             LaneMode::Test => Mode::Test,
         },
         connect_timeout: config.pipeline.connect_timeout,
@@ -91,7 +89,7 @@ pub(super) fn audit_lanes(config: &Config) -> Vec<AuditLane> {
     let lane = |lane: &Lane| AuditLane {
         ad_account: lane.ad_account_id.clone(),
         mode: match lane.mode {
-            LaneMode::Live => AuditMode::Live,
+            LaneMode::Live | LaneMode::Shadow => AuditMode::Live,
             LaneMode::Test => AuditMode::Test,
         },
     };

@@ -24,7 +24,12 @@ fn examples(text: &str) -> Vec<Value> {
 }
 
 fn lane(number: u16, name: &str, ad_account: &str) -> LaneRule {
-    LaneRule { id: LaneId(number), name: name.into(), ad_account: AdAccountId::try_new(ad_account).unwrap() }
+    LaneRule {
+        id: LaneId(number),
+        name: name.into(),
+        ad_account: AdAccountId::try_new(ad_account).unwrap(),
+        mode: pinrelay::domain::LaneMode::Live,
+    }
 }
 
 /// What an event needs, but for what the fields feed.

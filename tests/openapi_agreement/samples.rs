@@ -32,6 +32,7 @@ fn event(schema: &str, sample: &str) -> Value {
         id: LaneId(id),
         name: name.into(),
         ad_account: AdAccountId::try_new("549755885175").expect("digits"),
+        mode: pinrelay::domain::LaneMode::Live,
     };
     let mut rules = EventRules::new(lane(0, "main"));
     rules.lanes.push(lane(1, "at"));

@@ -51,6 +51,7 @@ mod settings {
             least_concurrency: 1,
             calls: CallLimit::per_minute(NonZeroU32::new(calls_per_minute).expect("some")),
             shares: None,
+            mode: pinrelay::domain::LaneMode::Live,
             linger: Duration::from_millis(50),
             backoff_min: Duration::from_millis(500),
             backoff_max: Duration::from_secs(30),

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use pinrelay::domain::{CallLimit, EventKey, FeedId, InDoubtPolicy, LaneId, PartitionId};
+use pinrelay::domain::{CallLimit, EventKey, FeedId, InDoubtPolicy, LaneId, LaneMode, PartitionId};
 use pinrelay::pipeline::{LaneSettings, Rules, Settings};
 
 use crate::faults::{Chances, Fault, planned};
@@ -245,6 +245,7 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
         least_concurrency: 1,
         calls: CallLimit::per_minute(NonZeroU32::MAX),
         shares: None,
+        mode: LaneMode::Live,
         linger: ms(random.pick(&[0, 10, 40])),
         backoff_min: ms(20),
         backoff_max: ms(160),

@@ -1,7 +1,5 @@
 //! `pinrelay demo`: the whole job with nothing installed, checked against what the generator knows.
 
-#![expect(clippy::print_stdout, reason = "the command's output")]
-
 mod avro;
 mod dice;
 mod people;
@@ -11,7 +9,10 @@ pub mod report;
 pub mod scenario;
 mod stage;
 
+use std::io::Write;
+
 use super::exit::{Exit, Failure};
+use super::output::{self, not_written};
 use super::run;
 
 /// Generate records, relay them to a sandbox, read the audit topic back and compare
@@ -38,11 +39,8 @@ pub struct Arguments {
 
 pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
     let report = run::runtime()?.block_on(play::play(arguments))?;
-    if arguments.json {
-        println!("{}", report.to_json());
-    } else {
-        println!("{}", report.to_text());
-    }
+    let text = if arguments.json { report.to_json().to_string() } else { report.to_text() };
+    writeln!(output::stdout(), "{text}").map_err(|error| not_written(&error))?;
     if report.agrees() {
         return Ok(Exit::Drained);
     }

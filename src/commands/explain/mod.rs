@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
+use super::output::{self, not_written};
 use super::run;
 use crate::config::{self, Config};
 use crate::domain::UnixMillis;
@@ -74,7 +75,7 @@ pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
         mapping: &mapping,
         lanes: &lanes,
     };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(output::stdout());
     let input = input::open(arguments.input.as_deref())?;
     let n_unreadable = if arguments.avro {
         explainer.avro(arguments, input, &mut out)?;
@@ -161,12 +162,4 @@ fn decoder(writer: &str, mapping: &FeedMapping) -> Result<Decoder, Failure> {
 /// The command line, or what it names, is wrong.
 fn wrong(problem: String, next: String) -> Failure {
     Failure { exit: Exit::Configuration, problem, next }
-}
-
-fn not_written(error: &io::Error) -> Failure {
-    Failure {
-        exit: Exit::StartFailed,
-        problem: format!("the output cannot be written: {error}"),
-        next: "see what reads it".to_owned(),
-    }
 }

@@ -10,7 +10,12 @@ use crate::domain::{AdAccountId, Hashed, Identity, InDoubtPolicy, LaneId};
 pub(super) const NOW: UnixMillis = UnixMillis(1_772_366_400_000);
 
 fn lane(id: u16, name: &str, ad_account: &str) -> LaneRule {
-    LaneRule { id: LaneId(id), name: name.into(), ad_account: AdAccountId::try_new(ad_account).expect("digits") }
+    LaneRule {
+        id: LaneId(id),
+        name: name.into(),
+        ad_account: AdAccountId::try_new(ad_account).expect("digits"),
+        mode: LaneMode::Live,
+    }
 }
 
 pub(super) fn rules() -> EventRules {
@@ -201,6 +206,7 @@ fn the_facts_of_an_event_are_what_was_sent_and_nothing_personal() {
         identity: IdentitySet(
             55167,
         ),
+        parameters: None,
     }
     [Em, Ph, Ge, Db, Fn, Ln, Ct, Zp, Country, ExternalId, ClickId, ClientIpAddress, ClientUserAgent]
     "#);

@@ -16,7 +16,12 @@ const IN_STORE: (&str, &str) = (
 
 fn mapper() -> Mapper {
     let ad_account = AdAccountId::try_new("549755885175").unwrap();
-    Mapper::new(EventRules::new(LaneRule { id: LaneId(0), name: "main".into(), ad_account }))
+    Mapper::new(EventRules::new(LaneRule {
+        id: LaneId(0),
+        name: "main".into(),
+        ad_account,
+        mode: crate::domain::LaneMode::Live,
+    }))
 }
 
 /// The sample with `change` made to it, mapped.

@@ -116,6 +116,13 @@ impl Sandbox {
             Ok(checked) => checked,
             Err(refusal) => return Ok(refusal.into_response()),
         };
+        let culprit = checked.events().iter().map(|event| text(event, "event_id")).find(|id| trouble.refuses(id));
+        if let Some(culprit) = culprit {
+            let refusal = format!("Invalid request: the script refuses event {culprit}");
+            let events = checked.events().iter().map(|event| words(event, Fate::NotTaken));
+            self.state().arrivals.record(request, &facts, events);
+            return Ok(refuse(StatusCode::BAD_REQUEST, 4196, &refusal).into_response());
+        }
         let judgements: Vec<Judgement> = checked
             .events()
             .iter()
@@ -131,6 +138,9 @@ impl Sandbox {
         self.wait(trouble.delay_after).await;
         match trouble.take_end(Stage::AfterTaking) {
             Some(end) => answer(end),
+            None if checked.events().iter().any(|event| trouble.is_silent_on(text(event, "event_id"))) => {
+                Ok(verdicts(&judgements, FailureForm::DetailsEmpty))
+            }
             None => Ok(verdicts(&judgements, trouble.failures)),
         }
     }
@@ -146,7 +156,8 @@ impl Sandbox {
         if mode == Mode::Test && TEST_EVENTS <= position {
             return Judgement::Failed { message: "a test request processes its first 20 events only".into() };
         }
-        if trouble.fails(text(event, "event_id")) {
+        let id = text(event, "event_id");
+        if trouble.fails(id) || trouble.is_silent_on(id) {
             return Judgement::Failed { message: "failed by the sandbox's script".into() };
         }
         judge(event, facts.at, self.settings().unknown_names)
@@ -154,10 +165,12 @@ impl Sandbox {
 
     fn knows_token(&self, headers: &HeaderMap) -> bool {
         let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        match (&self.settings().tokens, token) {
+        let state = self.state();
+        let expired = state.tokens_until.is_some_and(|until| until <= (self.settings().clock)());
+        match (&state.tokens, token) {
             (_, None | Some("")) => false,
-            (Tokens::Any, Some(_)) => true,
-            (Tokens::Only(known), Some(token)) => known.contains(&Secret::new(token.to_owned())),
+            (Tokens::Any, Some(_)) => !expired,
+            (Tokens::Only(known), Some(token)) => !expired && known.contains(&Secret::new(token.to_owned())),
         }
     }
 

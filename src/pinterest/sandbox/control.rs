@@ -1,5 +1,7 @@
 //! The sandbox's own addresses: what arrived, and what is to go wrong.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -7,9 +9,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::AdAccountId;
+use crate::domain::{AdAccountId, Secret};
 
-use super::{Arrival, Sandbox, Stats};
+use super::{Arrival, Sandbox, Stats, Tokens};
 
 /// Most arrivals on one page.
 const MAX_PAGE: usize = 10_000;
@@ -65,6 +67,23 @@ pub(super) async fn set_faults(State(sandbox): State<Sandbox>, body: Bytes) -> R
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(fault) => (StatusCode::BAD_REQUEST, format!("{fault}\n")).into_response(),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewTokens {
+    only: Option<Vec<String>>,
+    for_ms: Option<u64>,
+}
+
+/// Whatever the content type, so that `curl --data` works. The answer never repeats what came.
+pub(super) async fn set_tokens(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
+    let Ok(NewTokens { only, for_ms }) = serde_json::from_slice(&body) else {
+        return (StatusCode::BAD_REQUEST, "expected {\"only\": [TOKEN, …], \"for_ms\": NUMBER}\n").into_response();
+    };
+    let tokens = only.map_or(Tokens::Any, |only| Tokens::Only(only.into_iter().map(Secret::new).collect()));
+    sandbox.tokens(tokens, for_ms.map(Duration::from_millis));
+    StatusCode::NO_CONTENT.into_response()
 }
 
 pub(super) async fn reset(State(sandbox): State<Sandbox>) -> StatusCode {

@@ -8,7 +8,9 @@
 //!   {"when": {"share": 0.1}, "fault": {"lose": {"at": "after_taking"}}},
 //!   {"fault": {"delay": {"ms": 40, "spread_ms": 20, "at": "before_taking"}}},
 //!   {"when": {"during": {"from_ms": 30000, "for_ms": 60000}}, "fault": {"answer": {"status": 503}}},
-//!   {"fault": {"fail_events": {"event_id_prefix": "bad-"}}}],
+//!   {"fault": {"fail_events": {"event_id_prefix": "bad-"}}},
+//!   {"fault": {"refuse_requests": {"event_id_prefix": "poison-"}}},
+//!   {"fault": {"drop_verdicts": {"share": 0.001}}}],
 //!  "limits": [{"calls": 5000, "per_ms": 60000, "counted": "sliding"},
 //!             {"calls": 60, "counted": {"bucket": 10}, "account": "549755885175"}],
 //!  "failures": "in200"}
@@ -98,6 +100,10 @@ pub enum Fault {
         at: Stage,
     },
     FailEvents(EventsToFail),
+    /// 400 for the whole request, and nothing taken, if one of these events is in it.
+    RefuseRequests(EventsToFail),
+    /// 422 without details for the whole request, and everything taken but these events, if one of them is in it.
+    DropVerdicts(EventsToFail),
 }
 
 /// Whether the events were taken when the fault strikes.
@@ -109,7 +115,7 @@ pub enum Stage {
     AfterTaking,
 }
 
-/// Which events are answered as `failed`.
+/// Which events something is wrong with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventsToFail {
@@ -163,10 +169,7 @@ impl FaultScript {
             return Err(ScriptFault::Limit { limit });
         }
         for (rule, FaultRule { when, fault }) in self.rules.iter().enumerate() {
-            let shares = [
-                if let When::Share(share) = when { Some(share) } else { None },
-                if let Fault::FailEvents(EventsToFail::Share(share)) = fault { Some(share) } else { None },
-            ];
+            let shares = [if let When::Share(share) = when { Some(share) } else { None }, fault.share_of_events()];
             if let Some(share) = shares.into_iter().flatten().find(|share| !(0.0..=1.0).contains(*share)) {
                 return Err(ScriptFault::Share { rule, share: *share });
             }
@@ -180,6 +183,22 @@ impl FaultScript {
             }
         }
         Ok(())
+    }
+}
+
+impl Fault {
+    const fn share_of_events(&self) -> Option<&f64> {
+        match self {
+            Self::FailEvents(EventsToFail::Share(share))
+            | Self::RefuseRequests(EventsToFail::Share(share))
+            | Self::DropVerdicts(EventsToFail::Share(share)) => Some(share),
+            Self::FailEvents(EventsToFail::EventIdPrefix(_))
+            | Self::RefuseRequests(EventsToFail::EventIdPrefix(_))
+            | Self::DropVerdicts(EventsToFail::EventIdPrefix(_))
+            | Self::Answer { .. }
+            | Self::Lose { .. }
+            | Self::Delay { .. } => None,
+        }
     }
 }
 
@@ -216,6 +235,8 @@ pub(super) struct Trouble {
     pub(super) delay_after: Duration,
     pub(super) end: Option<(Stage, End)>,
     pub(super) failing: Vec<EventsToFail>,
+    pub(super) refusing: Vec<EventsToFail>,
+    pub(super) silent: Vec<EventsToFail>,
     pub(super) failures: FailureForm,
     pub(super) seed: u64,
 }
@@ -296,6 +317,8 @@ impl Trouble {
                 }
             }
             Fault::FailEvents(events) => self.failing.push(events.clone()),
+            Fault::RefuseRequests(events) => self.refusing.push(events.clone()),
+            Fault::DropVerdicts(events) => self.silent.push(events.clone()),
         }
     }
 
@@ -306,6 +329,14 @@ impl Trouble {
 
     pub(super) fn fails(&self, event_id: &str) -> bool {
         self.failing.iter().any(|events| events.has(self.seed, event_id))
+    }
+
+    pub(super) fn refuses(&self, event_id: &str) -> bool {
+        self.refusing.iter().any(|events| events.has(self.seed, event_id))
+    }
+
+    pub(super) fn is_silent_on(&self, event_id: &str) -> bool {
+        self.silent.iter().any(|events| events.has(self.seed, event_id))
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `GET /sandbox/stats` | totals, requests by status, events posted or taken more than once |
 //! | `GET /sandbox/key?account=…&event_name=…&event_id=…` | how often that event was posted and taken |
 //! | `GET`, `POST /sandbox/faults` | the script of faults and limits; a new one replaces it |
+//! | `POST /sandbox/tokens` | the tokens from now on: `{"only": ["…"], "for_ms": 5000}`; any if `only` is absent, for good if `for_ms` is |
 //! | `POST /sandbox/reset` | forgets everything and goes back to the first script |
 //!
 //! Where Pinterest's documents disagree or are silent, this is how it behaves here: an event name outside the
@@ -84,8 +85,9 @@ impl SandboxSettings {
 }
 
 /// The bearer tokens that are accepted; others are answered with 401.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Tokens {
+    #[default]
     Any,
     Only(Vec<Secret>),
 }
@@ -112,6 +114,9 @@ struct Shared {
 
 struct State {
     arrivals: Arrivals,
+    tokens: Tokens,
+    /// When they expire.
+    tokens_until: Option<UnixMillis>,
     faults: Faults,
 }
 
@@ -151,6 +156,7 @@ impl Sandbox {
             .route("/sandbox/stats", get(control::stats))
             .route("/sandbox/key", get(control::key))
             .route("/sandbox/faults", get(control::faults).post(control::set_faults))
+            .route("/sandbox/tokens", post(control::set_tokens))
             .route("/sandbox/reset", post(control::reset))
             .fallback(api::not_found)
             .method_not_allowed_fallback(api::method_not_allowed)
@@ -188,6 +194,13 @@ impl Sandbox {
         Ok(())
     }
 
+    /// From now on these tokens are accepted, for so long or for good.
+    pub fn tokens(&self, tokens: Tokens, valid_for: Option<Duration>) {
+        let until = valid_for.map(|valid_for| (self.settings().clock)().after(valid_for));
+        let mut state = self.state();
+        (state.tokens, state.tokens_until) = (tokens, until);
+    }
+
     /// The script in force; the `next` of its rules count down.
     #[must_use]
     pub fn script(&self) -> FaultScript {
@@ -222,6 +235,8 @@ impl State {
     fn new(settings: &SandboxSettings) -> Self {
         Self {
             arrivals: Arrivals::new(settings.keep_arrivals),
+            tokens: settings.tokens.clone(),
+            tokens_until: None,
             faults: Faults::new(settings.faults.clone(), (settings.clock)(), settings.seed),
         }
     }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::pinterest::client::Mode;
-use crate::pinterest::testing::{Served, account, client, clock, event, event_with, line, settings};
+use crate::pinterest::testing::{Served, TOKEN, account, client, clock, event, event_with, line, settings};
 
 /// A plain HTTP client and the address of a sandbox, for what the lane's client cannot do.
 struct Plain {
@@ -300,5 +300,51 @@ async fn old_arrivals_are_forgotten_and_still_counted() {
     assert_eq!(kept, [4, 5]);
     assert_eq!(served.sandbox.stats().processed, 5);
     assert_eq!(served.sandbox.key_count(&account(), "checkout", "0").taken, 1);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn some_events_have_their_whole_request_refused_and_some_never_get_a_verdict() {
+    let served = Served::plain().await;
+    let client = served.client();
+    let share = |events: fn(EventsToFail) -> Fault, prefix: &str| {
+        (When::Always, events(EventsToFail::EventIdPrefix(prefix.into())))
+    };
+    let script = FaultScript::new([share(Fault::RefuseRequests, "poison-"), share(Fault::DropVerdicts, "silent-")]);
+    served.sandbox.faults(script).expect("valid");
+    let [good, poison, silent] = ["good-1", "poison-1", "silent-1"].map(|id| event("checkout", id));
+    for (bodies, answer) in [
+        (vec![good.clone(), poison.clone()], "Invalid | 400 | Invalid request: the script refuses event poison-1"),
+        (vec![good.clone()], "ok | 200 | -"),
+        (vec![good, silent.clone()], "ambiguous | 422 | Not all events were processed."),
+        (vec![silent], "ambiguous | 422 | Not all events were processed."),
+        (vec![poison], "Invalid | 400 | Invalid request: the script refuses event poison-1"),
+    ] {
+        assert_eq!(line(&client.post(&bodies).await), answer);
+    }
+    let taken = ["good-1", "poison-1", "silent-1"].map(|id| served.sandbox.key_count(&account(), "checkout", id).taken);
+    assert_eq!(taken, [2, 0, 0]);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn tokens_are_revoked_replaced_and_expire_while_it_runs() {
+    let served = Served::plain().await;
+    let plain = Plain::new(&served);
+    let client = served.client();
+    for (tokens, answer) in [
+        (json!({"only": ["pina_other"]}), "Unauthorized | 401 | Authentication failed."),
+        (json!({"only": ["pina_other", TOKEN]}), "ok | 200 | -"),
+        // The clock of the tests stands still.
+        (json!({"only": [TOKEN], "for_ms": 0}), "Unauthorized | 401 | Authentication failed."),
+        (json!({"only": [TOKEN], "for_ms": 1}), "ok | 200 | -"),
+        (json!({"for_ms": 0}), "Unauthorized | 401 | Authentication failed."),
+        (json!({}), "ok | 200 | -"),
+    ] {
+        assert_eq!(plain.post("/sandbox/tokens", &[], tokens.to_string()).await, (204, String::new()), "{tokens}");
+        assert_eq!(line(&client.post(&[event("checkout", "1")]).await), answer, "{tokens}");
+    }
+    let (status, answer) = plain.post("/sandbox/tokens", &[], r#"{"only": "pina_secret"}"#).await;
+    assert!(status == 400 && !answer.contains("pina_"), "{answer}");
     served.stop().await;
 }

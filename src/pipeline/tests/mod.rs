@@ -7,6 +7,7 @@ mod posting;
 mod restoring;
 mod rewriting;
 mod sampling;
+mod shadow;
 mod silence;
 
 use std::num::NonZeroU32;
@@ -16,9 +17,9 @@ use super::test_events::{event, record};
 use super::{Batch, Effect, Input, LaneSettings, Pipeline, Replay, Rules, Settings};
 use crate::domain::{
     Answer, Answered, Attempt, BootTime, CallLimit, ChangelogEntry, ChangelogOffset, ConversionEvent, DuplicateOf,
-    Epoch, EventKey, Fate, FeedId, ForeignText, InDoubtPolicy, KeyState, LaneId, Mapped, NextOffset, NotTaken, Now,
-    Offset, Outcome, PartitionId, Reason, Redelivery, Settlement, Transaction, UnixMillis, Verdict, WholeRefusal,
-    Written,
+    Epoch, EventKey, Fate, FeedId, ForeignText, InDoubtPolicy, KeyState, LaneId, LaneMode, Mapped, NextOffset,
+    NotTaken, Now, Offset, Outcome, PartitionId, Reason, Redelivery, SettledKind, Settlement, Transaction, UnixMillis,
+    Verdict, WholeRefusal, Written,
 };
 
 use InDoubtPolicy::{Hold, Resend};
@@ -58,6 +59,7 @@ fn settings() -> Settings {
             least_concurrency: 1,
             calls: CallLimit::per_minute(NonZeroU32::MAX),
             shares: None,
+            mode: LaneMode::Live,
             linger: Duration::from_millis(1),
             backoff_min: Duration::from_secs(1),
             backoff_max: Duration::from_secs(30),

@@ -57,7 +57,7 @@ fn a_restored_outcome_is_not_written_twice() {
     let at = UnixMillis(900_000);
     let settled = ChangelogEntry::Outcome {
         offset: Offset(1),
-        kind: crate::domain::SettledKind::Delivered,
+        kind: SettledKind::Delivered,
         redelivery: Redelivery::Impossible,
         at,
     };
@@ -98,7 +98,7 @@ fn a_partition_has_room_up_to_its_span_and_for_every_restored_intent() {
 fn deleted_records_leave_one_row_for_each_run_of_which_nothing_is_known() {
     let settled = ChangelogEntry::Outcome {
         offset: Offset(4),
-        kind: crate::domain::SettledKind::NotSent,
+        kind: SettledKind::NotSent,
         redelivery: Redelivery::Impossible,
         at: UnixMillis(900_000),
     };
