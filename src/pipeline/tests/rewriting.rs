@@ -8,7 +8,7 @@ const PERIOD: Duration = Duration::from_hours(16);
 fn not_sent(offset: i64) -> ChangelogEntry {
     ChangelogEntry::Outcome {
         offset: Offset(offset),
-        kind: crate::domain::SettledKind::NotSent,
+        kind: SettledKind::NotSent,
         redelivery: Redelivery::Impossible,
         at: UnixMillis(900_000),
     }
@@ -42,7 +42,7 @@ fn open_intents_and_outcomes_above_the_watermark_are_written_again_before_they_a
     let part = &transaction.parts[0];
     assert!(part.rows.is_empty());
     let [ChangelogEntry::Outcome { offset, kind, .. }, again] = part.entries[..] else { panic!("{:?}", part.entries) };
-    assert_eq!((offset, kind), (Offset(1), crate::domain::SettledKind::NotSent));
+    assert_eq!((offset, kind), (Offset(1), SettledKind::NotSent));
     assert_eq!(again, intent(0, 9, Hold));
     assert_eq!(part.next_offset, NextOffset(0));
     assert_eq!(part.ledger_from.resolve(Some(ChangelogOffset(500))), Some(ChangelogOffset(500)), "nothing older");
