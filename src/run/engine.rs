@@ -11,7 +11,9 @@ use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::domain::{Answered, BatchId, BootTime, Epoch, Fate, LaneId, NextOffset, PartitionId, Record, UnixMillis};
+use crate::domain::{
+    Answered, BatchId, BootTime, Epoch, Fate, LaneId, NextOffset, Now, PartitionId, Record, UnixMillis,
+};
 use crate::kafka::Receipt;
 use crate::kafka::consumer::ConsumerRemote;
 use crate::kafka::message::{Assignment, ConsumerEvent, ConsumerFailure};
@@ -163,6 +165,7 @@ impl Engine {
                 () = tokio::time::sleep(wake) => Turn::Next,
             };
             if let Turn::End(end) = turn {
+                self.tell_at(clock::now());
                 return (end, self);
             }
             self.step(Input::Woke);
@@ -170,6 +173,7 @@ impl Engine {
             self.perform(&answers_in);
             self.tell();
             if let Some(end) = self.state.ending.take_if(|_| self.core.is_empty()) {
+                self.tell_at(clock::now());
                 return (end, self);
             }
         }
@@ -445,12 +449,15 @@ impl Engine {
         });
     }
 
-    /// Shows the progress to whoever watches.
+    /// Shows the progress to whoever watches; at the end all of it.
     fn tell(&mut self) {
         let now = clock::now();
-        if now.boot.since(self.state.told_at) < PROGRESS_EVERY {
-            return;
+        if PROGRESS_EVERY <= now.boot.since(self.state.told_at) {
+            self.tell_at(now);
         }
+    }
+
+    fn tell_at(&mut self, now: Now) {
         self.state.told_at = now.boot;
         let status = self.core.status(now.wall);
         for line in self.state.troubles.look(&status.lanes, &self.state.traffic, now.boot) {
