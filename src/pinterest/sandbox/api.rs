@@ -116,9 +116,9 @@ impl Sandbox {
             Ok(checked) => checked,
             Err(refusal) => return Ok(refusal.into_response()),
         };
-        let culprit = checked.events().iter().map(|event| text(event, "event_id")).find(|id| trouble.refuses(id));
+        let culprit = checked.events().iter().position(|event| trouble.refuses(text(event, "event_id")));
         if let Some(culprit) = culprit {
-            let refusal = format!("Invalid request: the script refuses event {culprit}");
+            let refusal = format!("Invalid request: the script refuses data[{culprit}]");
             let events = checked.events().iter().map(|event| words(event, Fate::NotTaken));
             self.state().arrivals.record(request, &facts, events);
             return Ok(refuse(StatusCode::BAD_REQUEST, 4196, &refusal).into_response());

@@ -314,11 +314,11 @@ async fn some_events_have_their_whole_request_refused_and_some_never_get_a_verdi
     served.sandbox.faults(script).expect("valid");
     let [good, poison, silent] = ["good-1", "poison-1", "silent-1"].map(|id| event("checkout", id));
     for (bodies, answer) in [
-        (vec![good.clone(), poison.clone()], "Invalid | 400 | Invalid request: the script refuses event poison-1"),
+        (vec![good.clone(), poison.clone()], "Invalid | 400 | Invalid request: the script refuses data[1]"),
         (vec![good.clone()], "ok | 200 | -"),
         (vec![good, silent.clone()], "ambiguous | 422 | Not all events were processed."),
         (vec![silent], "ambiguous | 422 | Not all events were processed."),
-        (vec![poison], "Invalid | 400 | Invalid request: the script refuses event poison-1"),
+        (vec![poison], "Invalid | 400 | Invalid request: the script refuses data[0]"),
     ] {
         assert_eq!(line(&client.post(&bodies).await), answer);
     }
