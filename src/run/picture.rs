@@ -82,8 +82,7 @@ pub(super) const fn words(trouble: Trouble) -> &'static str {
         Trouble::Ambiguous => "the last answer was no verdict",
         Trouble::NotTaken(NotTaken::Throttled) => "Pinterest asked to wait",
         Trouble::NotTaken(NotTaken::Unauthorized) => {
-            "the access token is not accepted: make a new one in Ads Manager > Conversions > Conversions API > \
-             Set up API > Generate new token"
+            "the access token is not accepted: make a new one in Ads Manager, Conversions, Conversions API"
         }
         Trouble::NotTaken(NotTaken::Forbidden) => {
             "the token's user has no access to the ad account: check ad_account_id, or give the user a role there in Ads Manager"
