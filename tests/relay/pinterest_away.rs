@@ -57,8 +57,9 @@ async fn while_pinterest_answers_503_only_what_was_under_way_comes_in_doubt() {
         account.assert_sound();
         let unavailable = shop.desk.stats().requests_by_status[&503];
         assert!(2 < unavailable, "the outage was met");
-        let held = account.count(DemoFeed::InStorePurchase, OutcomeKind::InDoubt);
-        assert!(u64::try_from(held).unwrap() <= UNDER_WAY + unavailable, "{held} in doubt, {unavailable} answers 503");
-        assert!(0 < account.marked, "what goes again is marked");
+        let held = u64::try_from(account.count(DemoFeed::InStorePurchase, OutcomeKind::InDoubt)).unwrap();
+        assert!(held <= UNDER_WAY + unavailable, "{held} in doubt, {unavailable} answers 503");
+        // Which of the two depends on the feeds whose events were under way.
+        assert!(0 < account.marked + held, "what goes again is marked, and what may not is in doubt");
     }
 }
