@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::apicurio::{Apicurio, Reference};
 use super::leads::{reader, writer};
-use super::proxy::Proxy;
+use super::proxy::{Failure, Proxy};
 
 struct Always(Credentials);
 
@@ -111,10 +111,12 @@ async fn an_unknown_id_is_asked_for_again_and_unknown_when_the_patience_ends() {
 }
 
 /// Confluent Platform 8 answers `/schemas/guids/…`; Apicurio says 404 without a word, as a server does that is no such
-/// registry, so that no record is settled for it.
+/// registry, so that no record is settled for it. The proxy says it for Apicurio, which leaves one in four hundred
+/// requests for a path that it does not know without any answer (19 of 8,000).
 #[tokio::test]
 async fn a_guid_at_a_registry_that_has_none_is_asked_for_again_for_ever() {
     let proxy = Proxy::open(Apicurio::shared().await).await;
+    proxy.fail([Failure::Status(404); 3]);
     let registry = Arc::new(registry(&proxy, Credentials::None));
     for seconds in [0, 10, 1_000_000] {
         let fault = registry.schema(SchemaName::Guid([7; 16]), NOW.after(Duration::from_secs(seconds))).await;
