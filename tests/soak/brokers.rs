@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::task::JoinHandle;
 
-use super::fault::{Fault, Move, OfBroker, Progress, Turn};
+use super::fault::{Bag, Fault, Move, OfBroker, Progress, Turn};
 use super::report::Report;
 use super::shop::{PATIENCE, Shop};
 use super::support::cluster::{BROKERS, Cluster};
@@ -16,6 +16,7 @@ use super::support::cluster::{BROKERS, Cluster};
 pub(crate) struct Brokers {
     cluster: Arc<Cluster>,
     victim: usize,
+    kinds: Bag<OfBroker>,
     turn: Turn<OfBroker>,
     /// What the container engine is doing.
     at_work: Option<JoinHandle<()>>,
@@ -23,7 +24,8 @@ pub(crate) struct Brokers {
 
 impl Brokers {
     pub(crate) fn new(cluster: &Arc<Cluster>, random: &mut StdRng) -> Self {
-        Self { cluster: Arc::clone(cluster), victim: 0, turn: Turn::new(random), at_work: None }
+        let kinds = Bag::of(OfBroker::ALL);
+        Self { cluster: Arc::clone(cluster), victim: 0, kinds, turn: Turn::new(random), at_work: None }
     }
 
     pub(crate) async fn tend(
@@ -49,16 +51,15 @@ impl Brokers {
         self.victim = random.random_range(0..BROKERS);
         let (cluster, victim) = (Arc::clone(&self.cluster), self.victim);
         let lasts = Duration::from_millis(random.random_range(0..6_000));
-        let (fault, work) = match random.random_range(0..4) {
-            0 => (OfBroker::Killed, tokio::spawn(async move { cluster.kill(victim).await })),
-            1 => (OfBroker::Restarted, tokio::spawn(async move { cluster.stop(victim).await })),
-            2 => (OfBroker::Frozen, tokio::spawn(async move { cluster.freeze(victim).await })),
-            _ => {
-                let topics = topics(shop);
-                (OfBroker::LeadersMoved, tokio::spawn(async move { cluster.move_leaders(topics, victim).await }))
+        let (fault, topics) = (self.kinds.draw(random), topics(shop));
+        self.at_work = Some(tokio::spawn(async move {
+            match fault {
+                OfBroker::Killed => cluster.kill(victim).await,
+                OfBroker::Restarted => cluster.stop(victim).await,
+                OfBroker::Frozen => cluster.freeze(victim).await,
+                OfBroker::LeadersMoved => cluster.move_leaders(topics, victim).await,
             }
-        };
-        self.at_work = Some(work);
+        }));
         self.turn.broken(fault, lasts);
         fault
     }

@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::time::{Instant, sleep};
 
-use super::fault::{Fault, Move, OfProcess, Progress, Turn};
+use super::fault::{Bag, Fault, Move, OfProcess, Progress, Turn};
 use super::process::{Relay, Signal};
 use super::report::Report;
 use super::shop::{PATIENCE, Shop};
@@ -19,13 +19,14 @@ pub(crate) struct Crew {
     /// Absent while it is down.
     relays: BTreeMap<&'static str, Option<Relay>>,
     victim: &'static str,
+    kinds: Bag<OfProcess>,
     turn: Turn<OfProcess>,
 }
 
 impl Crew {
     pub(crate) fn start(shop: &mut Shop<'_>, random: &mut StdRng) -> Self {
         let relays = INSTANCES.map(|instance| (instance, Some(shop.spawn(instance)))).into();
-        Self { relays, victim: INSTANCES[0], turn: Turn::new(random) }
+        Self { relays, victim: INSTANCES[0], kinds: Bag::of(OfProcess::ALL), turn: Turn::new(random) }
     }
 
     pub(crate) fn tend(&mut self, shop: &mut Shop<'_>, progress: &Progress, random: &mut StdRng, report: &mut Report) {
@@ -57,20 +58,12 @@ impl Crew {
         let relay = self.relays.get_mut(self.victim).expect("one of them");
         // Shorter and longer than the session time-out.
         let lasts = Duration::from_millis(random.random_range(0..9_000));
-        let fault = match random.random_range(0..3) {
-            0 => {
-                relay.take().expect("it is up").kill();
-                OfProcess::Killed
-            }
-            1 => {
-                relay.as_ref().expect("it is up").signal(Signal::Terminate);
-                OfProcess::Stopped
-            }
-            _ => {
-                relay.as_ref().expect("it is up").signal(Signal::Stop);
-                OfProcess::Frozen
-            }
-        };
+        let fault = self.kinds.draw(random);
+        match fault {
+            OfProcess::Killed => relay.take().expect("it is up").kill(),
+            OfProcess::Stopped => relay.as_ref().expect("it is up").signal(Signal::Terminate),
+            OfProcess::Frozen => relay.as_ref().expect("it is up").signal(Signal::Stop),
+        }
         self.turn.broken(fault, lasts);
         fault
     }

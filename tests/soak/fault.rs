@@ -35,6 +35,10 @@ pub(crate) enum OfProcess {
     Frozen,
 }
 
+impl OfProcess {
+    pub(crate) const ALL: [Self; 3] = [Self::Killed, Self::Stopped, Self::Frozen];
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum OfBroker {
     Killed,
@@ -43,24 +47,26 @@ pub(crate) enum OfBroker {
     LeadersMoved,
 }
 
+impl OfBroker {
+    pub(crate) const ALL: [Self; 4] = [Self::Killed, Self::Restarted, Self::Frozen, Self::LeadersMoved];
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum OfPinterest {
     CutOff,
     Unavailable,
 }
 
+impl OfPinterest {
+    pub(crate) const ALL: [Self; 2] = [Self::CutOff, Self::Unavailable];
+}
+
 impl Fault {
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Process(OfProcess::Killed),
-        Self::Process(OfProcess::Stopped),
-        Self::Process(OfProcess::Frozen),
-        Self::Broker(OfBroker::Killed),
-        Self::Broker(OfBroker::Restarted),
-        Self::Broker(OfBroker::Frozen),
-        Self::Broker(OfBroker::LeadersMoved),
-        Self::Pinterest(OfPinterest::CutOff),
-        Self::Pinterest(OfPinterest::Unavailable),
-    ];
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let processes = OfProcess::ALL.into_iter().map(Self::Process);
+        let brokers = OfBroker::ALL.into_iter().map(Self::Broker);
+        processes.chain(brokers).chain(OfPinterest::ALL.into_iter().map(Self::Pinterest))
+    }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -74,6 +80,25 @@ impl Fault {
             Self::Pinterest(OfPinterest::CutOff) => "Pinterest cut off",
             Self::Pinterest(OfPinterest::Unavailable) => "Pinterest answers 503",
         }
+    }
+}
+
+/// What comes next, at random, but each kind as often as the others.
+pub(crate) struct Bag<F> {
+    kinds: Vec<F>,
+    left: Vec<F>,
+}
+
+impl<F: Copy> Bag<F> {
+    pub(crate) fn of(kinds: impl IntoIterator<Item = F>) -> Self {
+        Self { kinds: kinds.into_iter().collect(), left: Vec::new() }
+    }
+
+    pub(crate) fn draw(&mut self, random: &mut StdRng) -> F {
+        if self.left.is_empty() {
+            self.left.clone_from(&self.kinds);
+        }
+        self.left.swap_remove(random.random_range(0..self.left.len()))
     }
 }
 

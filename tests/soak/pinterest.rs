@@ -7,7 +7,7 @@ use pinrelay::pinterest::sandbox::{Fault as Answer, Stage, When};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use super::fault::{Fault, Move, OfPinterest, Progress, Turn};
+use super::fault::{Bag, Fault, Move, OfPinterest, Progress, Turn};
 use super::report::Report;
 use super::shop::Shop;
 
@@ -18,13 +18,14 @@ const USUAL_MS: u64 = 200;
 const TOO_LATE_MS: u64 = 2_500;
 
 pub(crate) struct Outage {
+    kinds: Bag<OfPinterest>,
     turn: Turn<OfPinterest>,
 }
 
 impl Outage {
     pub(crate) fn new(shop: &Shop<'_>, random: &mut StdRng) -> Self {
         shop.desk.faults(usual());
-        Self { turn: Turn::new(random) }
+        Self { kinds: Bag::of(OfPinterest::ALL), turn: Turn::new(random) }
     }
 
     pub(crate) async fn tend(
@@ -38,13 +39,13 @@ impl Outage {
             Move::Break if report.feels(|fault| matches!(fault, Fault::Pinterest(_))) => {}
             Move::Break => {
                 let lasts = Duration::from_millis(random.random_range(0..8_000));
-                let fault = if random.random() {
-                    shop.desk.close().await;
-                    OfPinterest::CutOff
-                } else {
-                    shop.desk.faults(usual().into_iter().chain([(When::Always, status(503, Stage::BeforeTaking))]));
-                    OfPinterest::Unavailable
-                };
+                let fault = self.kinds.draw(random);
+                match fault {
+                    OfPinterest::CutOff => shop.desk.close().await,
+                    OfPinterest::Unavailable => {
+                        shop.desk.faults(usual().into_iter().chain([(When::Always, status(503, Stage::BeforeTaking))]));
+                    }
+                }
                 self.turn.broken(fault, lasts);
                 report.broken(Fault::Pinterest(fault), progress);
             }

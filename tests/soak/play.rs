@@ -43,6 +43,7 @@ fn terms() -> Terms {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_breaks_and_however_often_every_record_has_one_row_and_no_event_goes_twice_unmarked() {
     let (seconds, seed) = (dimension("SOAK_SECONDS", 60), dimension("SOAK_SEED", 1));
+    let of_each = usize::try_from(dimension("SOAK_FAULTS", 0)).unwrap();
     let cluster = Arc::new(Cluster::start().await);
     println!("three brokers are up: {}", cluster.bootstrap());
     let mut random = StdRng::seed_from_u64(seed);
@@ -56,7 +57,7 @@ async fn whatever_breaks_and_however_often_every_record_has_one_row_and_no_event
     let started = Instant::now();
     let end = started + Duration::from_secs(seconds);
     let mut told = started;
-    while Instant::now() < end {
+    while Instant::now() < end || report.of_each() < of_each {
         keep_stocked(&mut shop, &progress).await;
         crew.tend(&mut shop, &progress, &mut random, &mut report);
         brokers.tend(&shop, &progress, &mut random, &mut report).await;
@@ -64,8 +65,9 @@ async fn whatever_breaks_and_however_often_every_record_has_one_row_and_no_event
         report.look(&progress, shop.ends());
         if TELL <= told.elapsed() {
             told = Instant::now();
-            let (settled, faults) = (settled(&progress), report.faults());
-            println!("{:5} s: {settled} records settled, {faults} faults overcome", started.elapsed().as_secs());
+            let (settled, faults, fewest) = (settled(&progress), report.faults(), report.of_each());
+            let at = started.elapsed().as_secs();
+            println!("{at:5} s: {settled} records settled, {faults} faults overcome, {fewest} of each kind or more");
         }
         sleep(LOOK).await;
     }

@@ -24,6 +24,9 @@ impl Report {
     /// Two session time-outs and a restore.
     const LONG: Duration = Duration::from_secs(20);
 
+    /// Others may follow before a fault is overcome, but not for ever.
+    const STUCK: Duration = Duration::from_mins(5);
+
     pub(crate) fn broken(&mut self, fault: Fault, progress: &Progress) {
         self.open.push((fault, Instant::now(), progress.now()));
     }
@@ -39,10 +42,23 @@ impl Report {
         for (fault, since, _) in overcome {
             self.recoveries.entry(fault).or_default().push(since.elapsed());
         }
+        for (fault, since, before) in &self.open {
+            let waited = since.elapsed();
+            assert!(
+                waited < Self::STUCK,
+                "{fault:?} is not overcome after {waited:?}: {before:?} then, {:?} now",
+                progress.now()
+            );
+        }
     }
 
     pub(crate) fn ended_by_itself(&mut self, status: ExitStatus) {
         *self.ended.entry(status.to_string()).or_default() += 1;
+    }
+
+    /// How often each kind of fault was overcome, at least.
+    pub(crate) fn of_each(&self) -> usize {
+        Fault::all().map(|fault| self.recoveries.get(&fault).map_or(0, Vec::len)).min().unwrap_or(0)
     }
 
     /// Faults that were overcome.
@@ -73,7 +89,7 @@ impl fmt::Display for Report {
             f,
             "| fault                      | times | seconds until every partition moved on: median |    max |"
         )?;
-        for fault in Fault::ALL {
+        for fault in Fault::all() {
             let mut times = self.recoveries.get(&fault).cloned().unwrap_or_default();
             times.sort_unstable();
             let median = times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64();
