@@ -122,6 +122,20 @@ impl Steps<'_> {
         Ok(parts.zip(&spans).filter_map(|(part, span)| written(part.partition, *span)).collect())
     }
 
+    /// Rows alone, and no transaction.
+    #[cfg(feature = "broken-rules")]
+    pub(super) fn produce_rows(&self, transaction: &Transaction) -> Result<(), String> {
+        self.producer.context().begin(transaction.parts.len());
+        let rows = transaction.parts.iter().flat_map(|part| part.rows.iter().map(|row| (part.partition, row)));
+        let produced = rows.into_iter().try_for_each(|(partition, row)| self.produce_row(row, partition));
+        match produced.and_then(|()| self.written()) {
+            Ok(_) => Ok(()),
+            Err(Obstacle::Abort(why)) => Err(why),
+            Err(Obstacle::Stop(failure)) => Err(failure.to_string()),
+            Err(Obstacle::Broken(breakage)) => Err(format!("{breakage:?}")),
+        }
+    }
+
     fn produce_part(&self, index: usize, part: &TransactionPart) -> Result<(), Obstacle> {
         for settlement in &part.rows {
             self.produce_row(settlement, part.partition)?;

@@ -23,6 +23,8 @@ pub mod message;
 pub mod metadata;
 mod native;
 pub mod partitioner;
+#[cfg(feature = "broken-rules")]
+mod plain;
 mod rebalance;
 pub mod registry;
 pub mod resolve;

@@ -15,6 +15,8 @@ use crate::kafka::framing::Framing;
 use crate::kafka::registry::Registry;
 use crate::kafka::settings::{Cluster, KafkaSettings};
 use crate::kafka::topics::{self, InputTopics};
+#[cfg(feature = "broken-rules")]
+use crate::kafka::transactions::Accounting;
 use crate::kafka::transactions::Scribe;
 use crate::pinterest::Client;
 use crate::pipeline;
@@ -81,6 +83,15 @@ impl Parts {
         let mut compiled = Self::compile(config)?;
         compiled.kafka = Arc::new(KafkaSettings { cluster: Cluster::Mock, ..KafkaSettings::clone(&compiled.kafka) });
         compiled.join(config, inputs).await
+    }
+
+    /// Rows alone, without transactions, changelog and intents: what the accounting costs is measured against it.
+    #[cfg(feature = "broken-rules")]
+    #[must_use]
+    pub fn without_accounting(mut self) -> Self {
+        self.core.rules = pipeline::Rules::without(pipeline::Rule::IntentBeforePost);
+        self.scribe.accounting = Accounting::None;
+        self
     }
 
     /// Says which lanes are refused as they are.
@@ -168,7 +179,14 @@ pub fn scribe(config: &Config, topic_ids: Vec<String>, framing: AuditFraming) ->
         framing,
         process,
     });
-    Scribe { process, topic_ids, max_changelog_bytes: MAX_CHANGELOG_BYTES, audit }
+    Scribe {
+        process,
+        topic_ids,
+        max_changelog_bytes: MAX_CHANGELOG_BYTES,
+        audit,
+        #[cfg(feature = "broken-rules")]
+        accounting: Accounting::Full,
+    }
 }
 
 fn open_registry(registry: &ConfiguredRegistry) -> Result<Arc<Registry>, StartFault> {

@@ -14,6 +14,8 @@ use pinrelay::kafka::consumer::{Consumer, ConsumerRemote, Leaving};
 use pinrelay::kafka::message::{Assignment, ConsumerEvent};
 use pinrelay::kafka::settings::{BacklogLimits, FeedTopics, KafkaSettings, OnLost, Retention, Start, Timeouts};
 use pinrelay::kafka::topics::{self, NewTopics};
+#[cfg(feature = "broken-rules")]
+use pinrelay::kafka::transactions::Accounting;
 use pinrelay::kafka::transactions::{Scribe, TransactionEvent, Transactions};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
@@ -178,6 +180,8 @@ impl Writer {
                 framing: AuditFraming::SingleObject,
                 process: PROCESS,
             }),
+            #[cfg(feature = "broken-rules")]
+            accounting: Accounting::Full,
         };
         let (sender, events) = unbounded_channel();
         let transactions = Transactions::open(settings, scribe, consumer, sender).unwrap();
