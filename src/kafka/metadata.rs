@@ -36,12 +36,19 @@ pub struct Stamp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed {
     Ours(CommitMetadata),
-    /// Empty, written by another program or by a version that this one does not know.
+    /// Empty, or written by another program.
     Foreign,
+    /// Written by a release that knows another version: what it says must not be guessed.
+    Newer {
+        version: String,
+    },
 }
 
 /// First word of the text; another version of the format gets another number.
 const VERSION: &str = "pinrelay/1";
+
+/// What the first word of every version begins with.
+const NAME: &str = "pinrelay/";
 
 impl CommitMetadata {
     /// One line of ASCII under 512 bytes (Kafka allows 4,096: `offset.metadata.max.bytes`).
@@ -60,8 +67,15 @@ impl CommitMetadata {
     #[must_use]
     pub fn parse(text: &str) -> Parsed {
         // Whatever `FromStr` of numbers and ids lets through besides (signs, zeros in front, braces) is not ours.
-        read(text).filter(|metadata| metadata.to_text() == text).map_or(Parsed::Foreign, Parsed::Ours)
+        let ours = read(text).filter(|metadata| metadata.to_text() == text).map(Parsed::Ours);
+        ours.or_else(|| newer(text)).unwrap_or(Parsed::Foreign)
     }
+}
+
+fn newer(text: &str) -> Option<Parsed> {
+    let version = text.split(' ').next()?.strip_prefix(NAME)?;
+    let is_number = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit());
+    (is_number && !text.starts_with(&format!("{VERSION} "))).then(|| Parsed::Newer { version: version.to_owned() })
 }
 
 fn read(text: &str) -> Option<CommitMetadata> {
@@ -154,7 +168,8 @@ mod tests {
         for (from, to) in [
             (ours.as_str(), ""),
             (&ours, "offset-explorer"),
-            ("pinrelay/1", "pinrelay/2"),
+            ("pinrelay/1", "pinrelay/"),
+            ("pinrelay/1", "pinrelay/1x"),
             ("ledger=none", "ledger=-1"),
             ("ledger=none", "ledger="),
             ("window=17", "window=+17"),
@@ -168,6 +183,15 @@ mod tests {
             assert!(ours.contains(from), "{from}");
             assert_eq!(CommitMetadata::parse(&ours.replace(from, to)), Parsed::Foreign, "{from} → {to}");
         }
+    }
+
+    #[test]
+    fn another_version_is_neither_ours_nor_foreign() {
+        for version in ["0", "2", "10"] {
+            let text = metadata().to_text().replace("pinrelay/1", &format!("pinrelay/{version}"));
+            assert_eq!(CommitMetadata::parse(&text), Parsed::Newer { version: version.to_owned() });
+        }
+        assert_eq!(CommitMetadata::parse("pinrelay/3 something else"), Parsed::Newer { version: "3".to_owned() });
     }
 
     fn position() -> impl Strategy<Value = ChangelogOffset> {

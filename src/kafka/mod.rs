@@ -29,10 +29,12 @@ mod rebalance;
 pub mod registry;
 pub mod resolve;
 pub mod restore;
-mod restore_plan;
+pub mod restore_plan;
 #[cfg(test)]
 mod schema_tests;
 pub mod settings;
+#[cfg(test)]
+mod stored_tests;
 pub mod topics;
 pub mod transactions;
 mod within;

@@ -18,6 +18,8 @@ pub enum Found {
     Committed,
     /// Or none of its partitions is held any more, so that nobody is left who would want to know.
     NotCommitted,
+    /// The committed offset has been deleted, or another release wrote it: nothing can tell any more.
+    Untold,
 }
 
 /// Why the end is not known yet.
@@ -66,8 +68,11 @@ fn fetch(
     let list = offsets.committed_offsets(list, settings.timeouts.request)?;
     let element = list.find_partition(topic, number).ok_or(KafkaError::NoMessageReceived)?;
     element.error()?;
+    // Whoever holds a partition has committed its start, so that there was an offset.
+    let Position::Offset(_) = element.offset() else { return Ok(Found::Untold) };
     Ok(match CommitMetadata::parse(element.metadata()) {
         Parsed::Ours(metadata) if metadata.stamp == stamp => Found::Committed,
         Parsed::Ours(_) | Parsed::Foreign => Found::NotCommitted,
+        Parsed::Newer { .. } => Found::Untold,
     })
 }

@@ -9,21 +9,21 @@ use super::settings::{OnLost, Retention};
 
 /// What Kafka says about a partition.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
-    pub(super) committed: Option<(NextOffset, Parsed)>,
+pub struct Facts {
+    pub committed: Option<(NextOffset, Parsed)>,
     /// First offset and end of the input partition.
-    pub(super) input: (NextOffset, NextOffset),
+    pub input: (NextOffset, NextOffset),
     /// First position and end of the changelog partition.
-    pub(super) changelog: (ChangelogOffset, ChangelogOffset),
+    pub changelog: (ChangelogOffset, ChangelogOffset),
     /// Of the input topic, now.
-    pub(super) topic_id: String,
-    pub(super) retention: Retention,
-    pub(super) on_lost: OnLost,
+    pub topic_id: String,
+    pub retention: Retention,
+    pub on_lost: OnLost,
 }
 
 /// How a partition goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Plan {
+pub enum Plan {
     /// It was never read: its first offset is to be resolved and committed.
     FirstStart,
     /// The changelog is to be read from `from` up to its end.
@@ -78,6 +78,11 @@ pub enum Halt {
          again; decide what becomes of events that may have been sent"
     )]
     ChangelogCut { end: ChangelogOffset, log_end: ChangelogOffset },
+    #[error(
+        "the committed offset carries metadata of version {version}, which this release does not know; start the release \
+         that wrote it, or a newer one"
+    )]
+    MetadataUnknown { version: String },
     #[error("there is no changelog partition for this input partition; create it, or add partitions to its topic")]
     ChangelogMissing,
     #[error("the changelog record at {position} cannot be read: {why}; find out who else writes to that topic")]
@@ -85,7 +90,11 @@ pub enum Halt {
 }
 
 /// Decides how a partition goes on.
-pub(super) fn plan(facts: &Facts) -> Result<Plan, Halt> {
+///
+/// # Errors
+///
+/// A person must decide.
+pub fn plan(facts: &Facts) -> Result<Plan, Halt> {
     let (log_start, log_end) = facts.changelog;
     let Some((next_offset, metadata)) = &facts.committed else {
         return match log_end {
@@ -94,6 +103,9 @@ pub(super) fn plan(facts: &Facts) -> Result<Plan, Halt> {
         };
     };
     let next_offset = *next_offset;
+    if let Parsed::Newer { version } = metadata {
+        return Err(Halt::MetadataUnknown { version: version.clone() });
+    }
     if let Parsed::Ours(metadata) = metadata
         && metadata.topic_id != facts.topic_id
     {
@@ -226,6 +238,7 @@ mod tests {
         let halts = [
             Facts { committed: None, ..facts(None, None) },
             Facts { topic_id: "other".to_owned(), ..facts(None, None) },
+            Facts { committed: Some((NextOffset(50), Parsed::Newer { version: "2".to_owned() })), ..facts(None, None) },
             Facts { input: (NextOffset(51), NextOffset(90)), ..facts(None, None) },
             Facts { input: (NextOffset(0), NextOffset(49)), ..facts(None, None) },
             Facts { changelog: (ChangelogOffset(0), ChangelogOffset(179)), ..facts(None, None) },
@@ -236,6 +249,7 @@ mod tests {
         insta::assert_snapshot!(halts.join("\n"), @r"
         no offset is committed although the changelog was written up to 200: offsets expired or were deleted; set the offset by hand to where reading shall go on; if the input topic was created again, delete the changelog topic to begin anew
         the input topic is another one than before (id other instead of id): it was deleted and created again; decide whether to begin it anew, and then delete the group's offsets and the changelog topic
+        the committed offset carries metadata of version 2, which this release does not know; start the release that wrote it, or a newer one
         the records from offset 50 up to 51 were deleted before they were read; decide whether to go on at 51 without them (the feed's key `on_lost: continue` leaves one row `lost` for them), and lengthen the retention of the input topic
         the committed offset 50 lies behind the end 49 of the input partition; find out whether records were lost or the offset was set by hand, and set it to a position that exists
         the changelog ends at 179, but was written up to 180: entries were lost or the topic was created again; decide what becomes of events that may have been sent

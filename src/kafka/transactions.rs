@@ -81,6 +81,9 @@ pub enum TransactionFailure {
     /// A person must decide: every try would end the same way.
     #[error("the audit row of {partition}@{offset} has {bytes} bytes, more than a record may have")]
     RowTooLarge { partition: PartitionId, offset: Offset, bytes: usize },
+    /// A person must find out: the committed offset, which tells how a transaction ended, is gone.
+    #[error("the end of a transaction is not known, and the committed offset that tells it was deleted meanwhile")]
+    Untold,
     /// A person must decide: the cluster or the settings refuse the producer.
     #[error("the transactional producer is refused: {0}")]
     Refused(String),
@@ -233,14 +236,16 @@ impl Committer {
             }
             self.stay_open()?;
         };
+        let fate = match found {
+            Found::Committed => Fate::Committed(written),
+            Found::NotCommitted => Fate::Aborted(transaction),
+            Found::Untold => {
+                self.fail(TransactionFailure::Untold);
+                return Err(Closed);
+            }
+        };
         tracing::info!(transaction = id.0, ?found, "the end of a transaction is known");
-        self.ended(
-            id,
-            match found {
-                Found::Committed => Fate::Committed(written),
-                Found::NotCommitted => Fate::Aborted(transaction),
-            },
-        );
+        self.ended(id, fate);
         Ok(producer)
     }
 

@@ -291,9 +291,9 @@ impl Engine {
                     TransactionFailure::MembershipLost(_) | TransactionFailure::Fenced { .. } => {
                         End::Restart(failure.to_string())
                     }
-                    TransactionFailure::RowTooLarge { .. } | TransactionFailure::Refused(_) => {
-                        End::Halted(failure.to_string())
-                    }
+                    TransactionFailure::RowTooLarge { .. }
+                    | TransactionFailure::Untold
+                    | TransactionFailure::Refused(_) => End::Halted(failure.to_string()),
                 });
             }
         }

@@ -14,15 +14,17 @@ impl World {
         let Request { slot, life, epoch, job, what } = request;
         let now = self.now;
         let appended = self.broker_clock();
+        let identity = self.scenario.identity(slot);
+        let topic = self.processes[slot].topic;
         let produced = match &what {
-            Call::Rows(rows) => match self.kafka.transactions.add_rows(slot, epoch, now, rows) {
+            Call::Rows(rows) => match self.kafka.transactions.add_rows(identity, epoch, now, rows) {
                 Err(Refusal::Busy) => return self.again(Request { slot, life, epoch, job, what }),
                 result => Produced::Written(result.map(|()| None)),
             },
             Call::Entries { partition, packs } => {
                 let log = &mut self.kafka.changelogs[*partition];
                 let transactions = &mut self.kafka.transactions;
-                match transactions.add_entries(slot, epoch, now, appended, log, *partition, packs) {
+                match transactions.add_entries(identity, epoch, now, appended, log, *partition, packs, topic) {
                     Err(Refusal::Busy) => return self.again(Request { slot, life, epoch, job, what }),
                     result => Produced::Written(result.map(|(first, end)| {
                         Some(Written {
@@ -42,7 +44,7 @@ impl World {
                 }
             }
             Call::End { committed, answer } => {
-                let result = self.kafka.transactions.end(slot, epoch, *committed);
+                let result = self.kafka.transactions.end(identity, epoch, *committed);
                 let produced = Produced::Ended(result.as_ref().map(|_| ()).map_err(|refusal| *refusal));
                 if let Ok(Some(decision)) = &result {
                     self.decided(decision);
@@ -53,7 +55,7 @@ impl World {
                 produced
             }
             Call::Init => {
-                let (result, decision) = self.kafka.transactions.init(slot);
+                let (result, decision) = self.kafka.transactions.init(identity);
                 if let Some(decision) = decision {
                     self.decided(&decision);
                 }
@@ -90,6 +92,6 @@ impl World {
                 (*partition, *stored, member.is_some_and(|member| self.kafka.group.owns(member, *partition)))
             })
             .collect();
-        self.kafka.transactions.add_offsets(slot, epoch, self.now, &owned).map(|()| true)
+        self.kafka.transactions.add_offsets(self.scenario.identity(slot), epoch, self.now, &owned).map(|()| true)
     }
 }

@@ -71,6 +71,8 @@ pub(crate) struct Row {
     pub(crate) redelivery: Redelivery,
     pub(crate) key: Option<EventKey>,
     pub(crate) duplicate_of: Option<(i64, KeyState)>,
+    /// Behind the last record of a row for several.
+    pub(crate) end: Option<i64>,
 }
 
 impl From<&Settlement> for Row {
@@ -80,6 +82,7 @@ impl From<&Settlement> for Row {
             redelivery: row.redelivery,
             key: row.key,
             duplicate_of: row.outcome.duplicate_of.map(|of| (of.offset.0, of.state)),
+            end: row.range_end.map(|end| end.0),
         }
     }
 }
@@ -93,11 +96,32 @@ pub(crate) struct Moved {
     pub(crate) owned: bool,
 }
 
+/// What has become of a record in the input topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    /// It is there, or compaction took it.
+    No,
+    /// Retention took it: a row must tell.
+    Yes,
+    /// Somebody deleted the topic.
+    WithTheTopic,
+}
+
 #[derive(Debug)]
 struct Known {
     row: Option<Row>,
     vanishes: Option<Time>,
+    /// Whether a row must say that it was deleted.
+    cut: Cut,
     nature: Nature,
+}
+
+impl Known {
+    /// Whether it has no row and must have one.
+    fn lacks_row(&self, now: Time) -> bool {
+        let there = self.vanishes.is_none_or(|gone| now < gone);
+        self.row.is_none() && self.cut != Cut::WithTheTopic && (there || self.cut == Cut::Yes)
+    }
 }
 
 #[derive(Debug)]
@@ -113,7 +137,7 @@ pub(crate) struct Checker {
 impl Checker {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let known = |spec: &crate::scenario::Spec| {
-            (spec.offset, Known { row: None, vanishes: spec.vanishes, nature: spec.nature })
+            (spec.offset, Known { row: None, vanishes: spec.vanishes, cut: Cut::No, nature: spec.nature })
         };
         Self {
             kind: scenario.kind,
@@ -147,6 +171,9 @@ impl Checker {
 
     fn row(&mut self, now: Time, partition: usize, offset: i64, row: &Row) {
         let name = format!("{partition}/{offset}");
+        if let Some(end) = row.end {
+            return self.lost(now, partition, offset..end, row);
+        }
         let taken = self.of(partition, offset).any(|attempt| attempt.taken.is_some());
         let Some(known) = self.records[partition].get_mut(&offset) else {
             return self.blame(now, Law::G1, format!("a row names {name}, and there is no such record"));
@@ -163,6 +190,37 @@ impl Checker {
         }
         if self.kind.is_calm() && (row.kind == OutcomeKind::InDoubt || row.redelivery == Redelivery::Possible) {
             self.blame(now, Law::Calm, format!("{name} is in doubt or marked in a calm world: {row:?}"));
+        }
+    }
+
+    /// One row for a range: of records that retention took, and that have no row yet.
+    fn lost(&mut self, now: Time, partition: usize, range: std::ops::Range<i64>, row: &Row) {
+        for offset in range {
+            let Some(known) = self.records[partition].get_mut(&offset) else { continue };
+            if known.cut == Cut::No || row.kind != OutcomeKind::Lost {
+                return self.blame(now, Law::G1, format!("{partition}/{offset} is said to be lost, and is not"));
+            }
+            if let Some(first) = known.row.replace(row.clone()) {
+                return self.blame(now, Law::G1, format!("{partition}/{offset} is said to be lost after {first:?}"));
+            }
+        }
+    }
+
+    /// Retention takes a record.
+    pub(crate) fn cut(&mut self, now: Time, partition: usize, offset: i64) {
+        if let Some(known) = self.records[partition].get_mut(&offset) {
+            known.vanishes.get_or_insert(now);
+            known.cut = Cut::Yes;
+        }
+    }
+
+    /// Nothing that has no row yet will get one.
+    pub(crate) fn topic_deleted(&mut self, now: Time) {
+        for known in self.records.iter_mut().flat_map(BTreeMap::values_mut) {
+            known.vanishes = Some(now);
+            if known.row.is_none() {
+                known.cut = Cut::WithTheTopic;
+            }
         }
     }
 
@@ -196,10 +254,8 @@ impl Checker {
         if to < from {
             self.blame(now, Law::G4, format!("the offset of {partition} went back from {from} to {to}"));
         }
-        let unseen = self.records[partition]
-            .range(..to)
-            .find(|(_, known)| known.row.is_none() && known.vanishes.is_none_or(|gone| now < gone))
-            .map(|(offset, _)| *offset);
+        let unseen =
+            self.records[partition].range(..to).find(|(_, known)| known.lacks_row(now)).map(|(offset, _)| *offset);
         if let Some(offset) = unseen {
             self.blame(now, Law::G1, format!("offset {to} of {partition} passes {offset}, which has no row"));
         }
@@ -235,16 +291,17 @@ impl Checker {
         self.records[partition]
             .iter()
             .find(|(offset, known)| {
-                known.row.is_none()
-                    && (known.vanishes.is_none_or(|gone| now < gone)
-                        || self.of(partition, **offset).any(Attempt::is_possible))
+                known.lacks_row(now)
+                    || (known.row.is_none()
+                        && known.cut != Cut::WithTheTopic
+                        && self.of(partition, **offset).any(Attempt::is_possible))
             })
             .map(|(offset, _)| (partition, *offset))
     }
 
     /// How many records before `offset` have no row.
     pub(crate) fn without_row(&self, now: Time, partition: usize, offset: i64) -> usize {
-        let waits = |known: &Known| known.row.is_none() && known.vanishes.is_none_or(|gone| now < gone);
+        let waits = |known: &Known| known.lacks_row(now) && known.cut == Cut::No;
         self.records[partition].range(..offset).filter(|(_, known)| waits(known)).count()
     }
 
@@ -275,10 +332,11 @@ impl Checker {
 
     fn taken_is_told(&mut self, now: Time, attempt: &Attempt) {
         let Attempt { partition, offset, .. } = *attempt;
-        let kind = self.records[partition].get(&offset).and_then(|known| known.row.as_ref()).map(|row| row.kind);
+        let known = self.records[partition].get(&offset);
+        let kind = known.and_then(|known| known.row.as_ref()).map(|row| row.kind);
         let told = match kind {
             Some(kind) => matches!(kind, OutcomeKind::Delivered | OutcomeKind::InDoubt),
-            None => self.may_wait(partition),
+            None => self.may_wait(partition) || known.is_some_and(|known| known.cut == Cut::WithTheTopic),
         };
         if attempt.taken.is_some() && !told {
             let what =
@@ -307,12 +365,10 @@ impl Checker {
         if [earlier.policy, later.policy].contains(&InDoubtPolicy::Hold) {
             self.blame(now, Law::G3, format!("{what} under hold"));
         }
-        let marked = self.records[later.partition]
-            .get(&later.offset)
-            .and_then(|known| known.row.as_ref())
-            .map_or(self.may_wait(later.partition), |row| {
-                row.redelivery == Redelivery::Possible || row.kind == OutcomeKind::InDoubt
-            });
+        let marked = self.records[later.partition].get(&later.offset).is_some_and(|known| match &known.row {
+            Some(row) => row.redelivery == Redelivery::Possible || row.kind == OutcomeKind::InDoubt,
+            None => self.may_wait(later.partition) || known.cut == Cut::WithTheTopic,
+        });
         if !marked {
             self.blame(now, Law::G3, format!("{what}, and the row of the later one is not marked"));
         }

@@ -13,7 +13,7 @@ use crate::checker::Law;
 use crate::kafka::{Heartbeat, MemberId};
 use crate::posts::body;
 use crate::process::{Held, Process, Stage};
-use crate::scenario::{MAX_POLL_INTERVAL, Spec, Time, WALL, lane_of, partition_id};
+use crate::scenario::{Kind, MAX_POLL_INTERVAL, Spec, Time, WALL, lane_of, partition_id};
 use crate::variants::Variant;
 use crate::world::{Own, World};
 
@@ -77,7 +77,7 @@ impl World {
         let Some(member) = client.member else {
             if idle && !process.draining {
                 let claims = client.assignment.clone();
-                let member = self.kafka.group.enter(slot, &claims, self.now, &mut self.random);
+                let member = self.kafka.group.enter(self.scenario.identity(slot), &claims, self.now, &mut self.random);
                 client.member = Some(member);
                 self.trace.say(self.now, || format!("process {slot} joins as member {member}"));
             }
@@ -95,7 +95,8 @@ impl World {
                     self.kafka.group.rejoin(member, &client.assignment, self.now, &mut self.random);
                 }
             }
-            Heartbeat::Rebalance => {
+            Heartbeat::Rebalance { generation } => {
+                client.generation = generation;
                 if idle {
                     client.rejoin = false;
                     self.kafka.group.rejoin(member, &client.assignment, self.now, &mut self.random);
@@ -128,6 +129,10 @@ impl World {
     /// The group does not know the member any more. If a revocation has not been served yet, its serving is all that
     /// the application hears of it: the client then joins again with what is left.
     fn evicted(&mut self, slot: usize) {
+        // An instance that another process has taken over is told so, and ends (T7).
+        if self.scenario.kind == Kind::Shared && slot < 2 {
+            return self.kill(slot);
+        }
         let process = &mut self.processes[slot];
         let client = &mut process.client;
         client.forget_member();
@@ -244,7 +249,7 @@ impl World {
                 if process.life != life || self.now < process.stopped_until {
                     return;
                 }
-                let Process { core: Some(core), plan, .. } = process else { return };
+                let Process { core: Some(core), plan, topic, .. } = process else { return };
                 let Some(Held { epoch, stage: Stage::Reading { position }, .. }) = process.held.get_mut(&partition)
                 else {
                     break;
@@ -253,6 +258,10 @@ impl World {
                     break;
                 }
                 let epoch = *epoch;
+                if *position < self.input_starts[partition] || *topic != self.topic {
+                    // Out of range: the process halts, and says why when it is started again (P5).
+                    return self.terminate(slot);
+                }
                 let next = self.scenario.records[partition]
                     .iter()
                     .find(|spec| *position <= spec.offset && spec.vanishes.is_none_or(|gone| self.now < gone));

@@ -3,7 +3,7 @@
 use pinrelay::domain::LaneId;
 
 use crate::random::Random;
-use crate::scenario::{HALTED_RETENTION, Kind, RETENTION, Time};
+use crate::scenario::{GROWTH, HALTED_RETENTION, Kind, RETENTION, Time};
 
 /// How often something goes wrong, in a thousand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,9 +94,22 @@ pub(crate) enum Fault {
     Outage(Time),
     /// Pinterest takes nothing of one ad account for so long.
     Halt(LaneId, Time),
+    /// Retention deletes the beginning of an input partition.
+    Cut(usize),
+    /// Somebody stops everything and sets the committed offset of a partition to where it was, or further back.
+    ByHand(usize),
+    /// The input topic is deleted and created again.
+    Recreate,
+    /// Partitions are added.
+    Grow,
 }
 
-pub(crate) fn planned(kind: Kind, random: &mut Random, processes: usize, quiet: Time) -> Vec<(Time, Fault)> {
+pub(crate) fn planned(
+    kind: Kind,
+    random: &mut Random,
+    (processes, partitions): (usize, usize),
+    quiet: Time,
+) -> Vec<(Time, Fault)> {
     let mut faults = Vec::new();
     if kind == Kind::Halted {
         let lane = LaneId(random.pick(&[0, 0, 1]));
@@ -108,6 +121,19 @@ pub(crate) fn planned(kind: Kind, random: &mut Random, processes: usize, quiet: 
             faults.push((times * HALTED_RETENTION + 300 + random.below(3000), fault));
         }
         return faults;
+    }
+    if kind == Kind::Growth {
+        faults.push((GROWTH, Fault::Grow));
+    }
+    if kind == Kind::Positions {
+        for _ in 0..random.between(1, 3) {
+            let partition = random.index(partitions);
+            let fault = random.pick(&[Fault::Cut(partition), Fault::Cut(partition), Fault::ByHand(partition)]);
+            faults.push((300 + random.below(5000), fault));
+        }
+        if random.chance(200) {
+            faults.push((2000 + random.below(4000), Fault::Recreate));
+        }
     }
     let most = if kind == Kind::Window { 12 } else { 6 };
     for _ in 0..random.below(most) {

@@ -18,8 +18,13 @@ const NOW: u64 = 1000;
 
 impl History {
     fn sound() -> Self {
-        let row =
-            |kind, redelivery, key: u8, of| Row { kind, redelivery, key: Some(EventKey([key; 16])), duplicate_of: of };
+        let row = |kind, redelivery, key: u8, of| Row {
+            kind,
+            redelivery,
+            key: Some(EventKey([key; 16])),
+            duplicate_of: of,
+            end: None,
+        };
         Self {
             kind: Kind::Faults,
             attempts: vec![attempt(0, 1, 10), attempt(2, 2, 20), attempt(2, 2, 30)],

@@ -20,6 +20,8 @@ mod kafka;
 #[cfg(test)]
 mod pinterest;
 #[cfg(test)]
+mod positions;
+#[cfg(test)]
 mod posts;
 #[cfg(test)]
 mod process;
@@ -135,6 +137,21 @@ mod worlds {
     #[test]
     fn a_lane_that_is_halted_for_longer_than_the_changelog_is_kept_loses_nothing() {
         holds(Kind::Halted);
+    }
+
+    #[test]
+    fn two_processes_with_one_identity_count_nothing_twice() {
+        holds(Kind::Shared);
+    }
+
+    #[test]
+    fn deleted_records_offsets_set_by_hand_and_a_topic_created_again_are_accounted_for() {
+        holds(Kind::Positions);
+    }
+
+    #[test]
+    fn partitions_that_are_added_are_read_from_their_beginning() {
+        holds(Kind::Growth);
     }
 
     /// With `SIMULATION_SHARES` every control runs in so many worlds of each of its kinds, and the share of those in

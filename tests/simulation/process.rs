@@ -13,7 +13,7 @@ use crate::checker::Law;
 use crate::client::Client;
 use crate::pinterest::answered;
 use crate::restore::Restoring;
-use crate::scenario::{DRAIN_DEADLINE, Time, WALL, index_of, partition_id};
+use crate::scenario::{DRAIN_DEADLINE, Kind, Time, WALL, index_of, partition_id};
 use crate::ticks::{Job, Produced, Producer};
 use crate::trace;
 use crate::world::{Event, Own, World};
@@ -60,6 +60,8 @@ pub(crate) struct Process {
     pub(crate) draining: bool,
     pub(crate) producer: Producer,
     pub(crate) job: Option<Job>,
+    /// Which creation of the input topic it has found.
+    pub(crate) topic: u32,
     /// Which mapping it was started with.
     pub(crate) plan: usize,
     effects: VecDeque<Effect>,
@@ -91,6 +93,7 @@ impl Process {
             draining: false,
             producer: Producer::default(),
             job: None,
+            topic: 0,
             plan: 0,
             effects: VecDeque::new(),
             posts: BTreeMap::new(),
@@ -110,8 +113,11 @@ impl Process {
 
 impl World {
     pub(crate) fn start(&mut self, slot: usize) {
-        if self.processes[slot].core.is_some() {
+        if self.processes[slot].core.is_some() || (self.scenario.kind == Kind::Shared && slot == 1 && !self.troubled) {
             return;
+        }
+        if self.now < self.closed_until {
+            return self.after(self.closed_until - self.now, Event::Start(slot));
         }
         self.lives += 1;
         let seed = self.random.next();
@@ -120,6 +126,7 @@ impl World {
         process.core = Some(Pipeline::new(self.scenario.settings.clone(), seed));
         process.boot = self.random.below(1_000_000);
         process.skew = i64::try_from(self.random.below(100)).expect("small") - 50;
+        process.topic = self.topic;
         process.plan = self.random.index(2);
         process.client.polled = self.now;
         self.processes[slot] = process;
@@ -134,7 +141,8 @@ impl World {
             return;
         }
         self.trace.say(self.now, || format!("process {slot} dies"));
-        self.processes[slot] = Process { life: self.processes[slot].life, ..Process::down() };
+        let Process { life, topic, .. } = self.processes[slot];
+        self.processes[slot] = Process { life, topic, ..Process::down() };
         let delay = self.random.pick(&[30, 300, 1500, 2500]);
         self.after(delay, Event::Start(slot));
     }
@@ -181,7 +189,11 @@ impl World {
         if !core.is_empty() {
             self.checker.blame(self.now, Law::G6, format!("process {slot} holds nothing and its core is not empty"));
         }
-        if let Some(member) = process.client.member {
+        let member = process.client.member;
+        // A plain stop keeps the static membership, a stop for good does not (P2).
+        if let Some(member) = member
+            && self.random.chance(500)
+        {
             self.kafka.group.leave(member, self.now);
         }
         self.kill(slot);

@@ -1,10 +1,10 @@
 //! P3: stable offset, then watermark, then the changelog up to it.
 
 use pinrelay::domain::{ChangelogOffset, Epoch, NextOffset, UnixMillis};
+use pinrelay::kafka::restore_plan::{self, Halt, Plan};
 use pinrelay::pipeline::{Input, Replay};
 
-use crate::checker::Law;
-use crate::kafka::{Metadata, Stored};
+use crate::kafka::Stored;
 use crate::process::{Held, Stage};
 use crate::scenario::{WALL, partition_id};
 use crate::variants::Variant;
@@ -13,11 +13,22 @@ use crate::world::{Own, World};
 /// How far a restore has come.
 #[derive(Debug, Default)]
 pub(crate) struct Restoring {
-    stored: Option<Stored>,
+    #[expect(clippy::option_option, reason = "the outer layer says whether it was asked for")]
+    stored: Option<Option<Stored>>,
     watermark: Option<i64>,
-    reading: Option<(Replay, i64)>,
+    begun: Option<Begun>,
     /// Offset at the time of the assignment, for the variant that reads from there.
     early: Option<i64>,
+}
+
+/// A restore that reads.
+#[derive(Debug)]
+struct Begun {
+    replay: Replay,
+    /// In the changelog.
+    position: i64,
+    /// Where the input will be read.
+    start: i64,
 }
 
 impl World {
@@ -40,7 +51,7 @@ impl World {
         if early && restoring.watermark.is_none() {
             restoring.watermark = Some(watermark);
         } else if restoring.stored.is_none() {
-            restoring.stored = if unstable { Some(stored) } else { stable };
+            restoring.stored = if unstable { Some(Some(stored)) } else { stable };
         } else if restoring.watermark.is_none() {
             restoring.watermark = Some(watermark);
         } else if self.read_changelog(slot, partition, epoch) {
@@ -50,65 +61,86 @@ impl World {
         self.own(slot, delay, Own::Restore { partition, epoch });
     }
 
-    /// Returns whether the watermark has been reached.
-    fn read_changelog(&mut self, slot: usize, partition: usize, epoch: Epoch) -> bool {
-        let settings = self.scenario.settings.clone();
+    /// Where a restore begins, decided as in a real one; nothing if it does not go on.
+    fn begin_restore(
+        &mut self,
+        slot: usize,
+        partition: usize,
+        stored: Option<Stored>,
+        watermark: i64,
+    ) -> Option<Begun> {
         let clamps = self.is(Variant::ClampsToLogStart);
-        let from_end = self.is(Variant::ReadsFromEnd);
+        let kept = self.scenario.kind.retention().map(|kept| if clamps { kept / 8 } else { kept });
+        let log_start = kept.map_or(0, |kept| {
+            let oldest = i64::try_from(self.now.saturating_sub(kept)).expect("worlds are short");
+            self.kafka.changelogs[partition].start(UnixMillis(WALL + oldest))
+        });
+        let facts = self.facts(partition, stored, log_start, watermark);
+        let (next_offset, lost_until, from, end) = match restore_plan::plan(&facts) {
+            Ok(Plan::FirstStart) => (facts.input.0, None, ChangelogOffset(watermark), ChangelogOffset(0)),
+            Ok(Plan::Continue { next_offset, lost_until, from, end }) => (next_offset, lost_until, from, end),
+            Err(Halt::LedgerDeleted { .. }) if clamps => {
+                (NextOffset(stored?.next), None, ChangelogOffset(log_start), facts.changelog.1)
+            }
+            Err(Halt::TopicRecreated { .. }) if self.is(Variant::IgnoresTopic) => {
+                (facts.input.0, None, ChangelogOffset(watermark), facts.changelog.1)
+            }
+            Err(halt) => {
+                self.halted(slot, partition, &halt);
+                return None;
+            }
+        };
+        let mut replay = Replay::new(&self.scenario.settings, next_offset, end);
+        if let Some(until) = lost_until.filter(|_| !self.is(Variant::LostUnsaid)) {
+            replay.lost(until);
+        }
+        let start = lost_until.unwrap_or(next_offset).0;
+        let from = if self.is(Variant::ReadsFromEnd) { end.0.max(log_start) } else { from.0 };
+        Some(Begun { replay, position: from, start })
+    }
+
+    /// Returns whether the restore has ended.
+    fn read_changelog(&mut self, slot: usize, partition: usize, epoch: Epoch) -> bool {
         let early = self.is(Variant::ReadsFromEarlyOffset);
         let Some(Held { stage: Stage::Restoring(restoring), .. }) = self.processes[slot].held.get_mut(&partition)
         else {
             return true;
         };
         let (Some(stored), Some(watermark)) = (restoring.stored, restoring.watermark) else { return false };
-        let next_offset = NextOffset(stored.next);
-        let kept = self.scenario.kind.retention().map(|kept| if clamps { kept / 8 } else { kept });
-        let start = kept.map_or(0, |kept| {
-            let oldest = i64::try_from(self.now.saturating_sub(kept)).expect("worlds are short");
-            self.kafka.changelogs[partition].start(UnixMillis(WALL + oldest))
-        });
-        let ledger_from = stored.metadata.and_then(|metadata| metadata.ledger_from);
-        if restoring.reading.is_none() && ledger_from.is_some_and(|from| from < start) && !clamps {
-            let what = format!("halt: the ledger of {partition} begins at {ledger_from:?}, its changelog at {start}");
-            self.checker.blame(self.now, Law::G7, what);
-        }
-        let (replay, position) = restoring.reading.get_or_insert_with(|| {
-            let end = stored.metadata.map_or(0, |metadata| metadata.end);
-            let from = if from_end { end } else { read_from(stored.metadata) };
-            // What is missing of the window had expired: the changelog is kept for longer than that.
-            (Replay::new(&settings, next_offset, ChangelogOffset(end)), from.max(start))
-        });
-        let (visible, stable) = self.kafka.read_committed(partition, *position);
+        let Some(mut begun) = restoring.begun.take().or_else(|| self.begin_restore(slot, partition, stored, watermark))
+        else {
+            return true;
+        };
+        let (visible, stable) = self.kafka.read_committed(partition, begun.position);
         // No further than P3 demands.
+        let mut of_another = None;
         for packed in visible.into_iter().filter(|packed| packed.position < watermark) {
-            replay.apply(ChangelogOffset(packed.position), packed.appended, &packed.entries);
+            if packed.topic != self.topic {
+                of_another = Some(packed.topic);
+            }
+            begun.replay.apply(ChangelogOffset(packed.position), packed.appended, &packed.entries);
         }
-        *position = (*position).max(stable);
-        if *position < watermark {
+        if let Some(expected) = of_another.filter(|_| !self.is(Variant::IgnoresTopic)) {
+            let (expected, found) = (expected.to_string(), self.topic.to_string());
+            self.halted(slot, partition, &Halt::TopicRecreated { expected, found });
+            return true;
+        }
+        begun.position = begun.position.max(stable);
+        let Some(Held { stage: Stage::Restoring(restoring), .. }) = self.processes[slot].held.get_mut(&partition)
+        else {
+            return true;
+        };
+        if begun.position < watermark {
+            restoring.begun = Some(begun);
             return false;
         }
-        let beyond = stored.metadata.is_some_and(|metadata| self.kafka.changelogs[partition].end < metadata.end);
-        if beyond {
-            self.checker.blame(
-                self.now,
-                Law::Contract,
-                format!("`end` of {partition} lies behind the changelog's end"),
-            );
-        }
-        let (replay, _) = restoring.reading.take().expect("it was put there above");
-        let start = if early { restoring.early.unwrap_or(stored.next) } else { stored.next };
+        let start = restoring.early.filter(|_| early).unwrap_or(begun.start);
+        self.goes_on(partition, watermark);
         if let Some(held) = self.processes[slot].held.get_mut(&partition) {
             held.stage = Stage::Reading { position: start };
         }
-        let restored = Box::new(replay.finish(self.clocks(slot).wall));
+        let restored = Box::new(begun.replay.finish(self.clocks(slot).wall));
         self.step(slot, Input::Restored { partition: partition_id(partition), epoch, restored });
         true
     }
-}
-
-/// P4: the earliest position that ledger and window need; the log's start without metadata.
-fn read_from(metadata: Option<Metadata>) -> i64 {
-    metadata.map_or(0, |metadata| {
-        metadata.ledger_from.into_iter().chain(metadata.window_from).chain([metadata.end]).min().unwrap_or(0)
-    })
 }

@@ -29,31 +29,41 @@ pub(crate) enum Kind {
     Idle,
     /// A lane is halted for longer than the changelog is kept, while processes come and go.
     Halted,
+    /// Two processes have one identity.
+    Shared,
+    /// The input loses its beginning, offsets are set by hand, the topic is created again.
+    Positions,
+    /// Partitions are added while processes run.
+    Growth,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Faults, Self::Calm, Self::Mixed, Self::Compaction, Self::Window, Self::Idle, Self::Halted];
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Faults,
+        Self::Calm,
+        Self::Mixed,
+        Self::Compaction,
+        Self::Window,
+        Self::Idle,
+        Self::Halted,
+        Self::Shared,
+        Self::Positions,
+        Self::Growth,
+    ];
 
     pub(crate) const fn is_calm(self) -> bool {
         matches!(self, Self::Calm | Self::Idle)
     }
 
     /// How long the changelog is kept, where that is not for ever.
-    pub(crate) const fn retention(self) -> Option<Time> {
-        match self {
-            Self::Faults | Self::Calm | Self::Mixed | Self::Compaction | Self::Window => None,
-            Self::Idle => Some(RETENTION),
-            Self::Halted => Some(HALTED_RETENTION),
-        }
+    pub(crate) fn retention(self) -> Option<Time> {
+        let kept = [(Self::Idle, RETENTION), (Self::Halted, HALTED_RETENTION)];
+        kept.into_iter().find(|(kind, _)| *kind == self).map(|(_, kept)| kept)
     }
 
     /// By how much slower than elsewhere a process polls: long worlds would take long.
     pub(crate) const fn pace(self) -> Time {
-        match self {
-            Self::Faults | Self::Calm | Self::Mixed | Self::Compaction | Self::Window | Self::Idle => 1,
-            Self::Halted => 4,
-        }
+        if matches!(self, Self::Halted) { 4 } else { 1 }
     }
 
     pub(crate) const fn letter(self) -> char {
@@ -65,6 +75,9 @@ impl Kind {
             Self::Window => 'W',
             Self::Idle => 'I',
             Self::Halted => 'H',
+            Self::Shared => 'S',
+            Self::Positions => 'P',
+            Self::Growth => 'G',
         }
     }
 }
@@ -118,6 +131,8 @@ pub(crate) struct Scenario {
     pub(crate) kind: Kind,
     pub(crate) seed: u64,
     pub(crate) processes: usize,
+    /// Partitions at the beginning.
+    pub(crate) initial: usize,
     /// By partition, in the order of offsets.
     pub(crate) records: Vec<Vec<Spec>>,
     /// By partition: the first position of the topic.
@@ -135,21 +150,24 @@ impl Scenario {
     pub(crate) fn new(kind: Kind, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let random = &mut random;
-        let processes = random.pick(&[1, 2, 2, 3]);
-        let partitions = random.pick(&[1, 1, 2, 2, 3, 4]);
+        let processes = if kind == Kind::Shared { random.pick(&[2, 3]) } else { random.pick(&[1, 2, 2, 3]) };
+        let partitions = if kind == Kind::Growth { random.pick(&[2, 3, 4]) } else { random.pick(&[1, 1, 2, 2, 3, 4]) };
+        let initial = if kind == Kind::Growth { 1 + random.index(partitions - 1) } else { partitions };
         let total = random.between(10, 44);
         let spread = random.pick(&[200, 2000, 4000]);
         let quiet = match kind {
-            Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction => 2500 + random.below(3500),
+            Kind::Positions => 8000 + random.below(3000),
             Kind::Window => 8000,
             Kind::Idle => RETENTION + 3000,
             Kind::Halted => 2 * HALTED_RETENTION + 3000,
-        };
-        let policies = match kind {
-            Kind::Faults | Kind::Calm | Kind::Compaction | Kind::Window | Kind::Idle | Kind::Halted => {
-                [random.pick(&[InDoubtPolicy::Hold, InDoubtPolicy::Resend]); 2]
+            Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction | Kind::Shared | Kind::Growth => {
+                2500 + random.below(3500)
             }
-            Kind::Mixed => [InDoubtPolicy::Hold, InDoubtPolicy::Resend],
+        };
+        let policies = if kind == Kind::Mixed {
+            [InDoubtPolicy::Hold, InDoubtPolicy::Resend]
+        } else {
+            [random.pick(&[InDoubtPolicy::Hold, InDoubtPolicy::Resend]); 2]
         };
         let changing = !kind.is_calm() && random.chance(if kind == Kind::Mixed { 500 } else { 200 });
         let keys = if kind == Kind::Window || (kind == Kind::Mixed && changing) {
@@ -180,10 +198,13 @@ impl Scenario {
                 *end += 2;
             }
             let appended = |random: &mut Random| match kind {
-                Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction => random.below(spread),
                 Kind::Window => random.below(7000),
                 Kind::Idle => random.below(300) + random.pick(&[0, RETENTION + 2500]),
                 Kind::Halted => random.below(300) + random.pick(&[0, 500, HALTED_RETENTION, 2 * HALTED_RETENTION]),
+                Kind::Positions => random.below(2 * spread),
+                Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction | Kind::Shared | Kind::Growth => {
+                    random.below(spread) + if partition < initial { 0 } else { GROWTH }
+                }
             };
             let mut times: Vec<Time> = records[partition].iter().map(|_| appended(random)).collect();
             times.sort_unstable();
@@ -193,13 +214,18 @@ impl Scenario {
             }
         }
         let chances = Chances::new(kind, random);
-        let faults = planned(kind, random, processes, quiet);
+        let faults = planned(kind, random, (processes, partitions), quiet);
         let mut settings = settings(kind, random);
         // A lane that 429s have slowed down may need longer than an idle world keeps its changelog.
         if kind != Kind::Idle {
             bound(&mut settings, processes, partitions, seed);
         }
-        Self { kind, seed, processes, records, starts, ends, settings, chances, faults, quiet }
+        Self { kind, seed, processes, initial, records, starts, ends, settings, chances, faults, quiet }
+    }
+
+    /// The identity of a process (T1).
+    pub(crate) fn identity(&self, slot: usize) -> usize {
+        if self.kind == Kind::Shared && slot == 1 { 0 } else { slot }
     }
 }
 
@@ -253,9 +279,15 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
     let tick_min = random.pick(&[2, 10, 20]);
     Settings {
         window: match kind {
-            Kind::Faults | Kind::Calm | Kind::Mixed | Kind::Compaction => Duration::from_hours(1),
             Kind::Window => ms(random.pick(&[1000, 2000, 3000])),
             Kind::Idle | Kind::Halted => ms(800),
+            Kind::Faults
+            | Kind::Calm
+            | Kind::Mixed
+            | Kind::Compaction
+            | Kind::Shared
+            | Kind::Growth
+            | Kind::Positions => Duration::from_hours(1),
         },
         window_keys: 1000,
         span: random.pick(&[4, 8, 20]),
@@ -296,6 +328,8 @@ fn bound(settings: &mut Settings, processes: usize, partitions: usize, seed: u64
 
 /// The time in which so many calls are allowed.
 pub(crate) const LIMITED: Duration = Duration::from_secs(1);
+/// When partitions are added in a growing world.
+pub(crate) const GROWTH: Time = 800;
 /// How long a changelog is kept in an idle world: longer than window and margin.
 pub(crate) const RETENTION: Time = 5000;
 /// In a halted world nobody may own a partition for two thirds of it (P7): longer than a killed process is missed.

@@ -255,7 +255,8 @@ impl World {
         }
         let stamp = (self.processes[slot].life, part_stamp(&job.transaction));
         let next = part.next_offset.0;
-        Stored { next, metadata: Some(Metadata { ledger_from, window_from, end, stamp }) }
+        let topic = self.processes[slot].topic;
+        Stored { next, metadata: Some(Metadata { ledger_from, window_from, end, stamp, topic }) }
     }
 
     fn call_end(&mut self, slot: usize, committed: bool) {
@@ -421,9 +422,12 @@ impl World {
         };
         let (partition, epoch) = (index_of(part.partition), part.epoch);
         let produced = match self.kafka.transactions.stable(partition) {
+            // Somebody has deleted it: nothing can tell, and the process ends.
+            Some(None) if !self.is(Variant::MissingIsAborted) => return self.kill(slot),
             Some(stored) => {
                 let stamp = (process.life, part_stamp(&job.transaction));
-                let committed = stored.metadata.is_some_and(|metadata| metadata.stamp == stamp);
+                let metadata = stored.and_then(|stored| stored.metadata);
+                let committed = metadata.is_some_and(|metadata| metadata.stamp == stamp);
                 Produced::LookedUp { partition, epoch, committed }
             }
             None => Produced::LookUp,

@@ -71,6 +71,12 @@ variants! {
     OnePosition: "P4", FM;
     /// The policy is the feed's, whatever the event says.
     PolicyByFeed: "R1", &[Kind::Mixed];
+    /// An offset that was deleted meanwhile is taken for that of before the transaction.
+    MissingIsAborted: "T5", &[Kind::Positions];
+    /// What was deleted before it was read is passed without a word.
+    LostUnsaid: "P5", &[Kind::Positions];
+    /// A topic that was created again is taken for the old one.
+    IgnoresTopic: "P5", &[Kind::Positions];
     /// Redundant to T3's flush: alone it does no harm.
     WatermarkFirst: "P3", FM;
 }

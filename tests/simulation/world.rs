@@ -12,7 +12,7 @@ use crate::kafka::{Kafka, MemberId, Stored, Target};
 use crate::pinterest::Pinterest;
 use crate::process::{Process, Reply};
 use crate::random::Random;
-use crate::scenario::{SESSION_TIMEOUT, Scenario, Time, WALL};
+use crate::scenario::{Kind, SESSION_TIMEOUT, Scenario, Time, WALL};
 use crate::trace::Trace;
 use crate::variants::Variant;
 
@@ -39,6 +39,10 @@ pub(crate) enum Event {
     /// Sessions, rebalances and transactions run out of time.
     Coordinators,
     Fault(Fault),
+    /// Somebody sets an offset by hand, while nothing runs.
+    ByHand(usize),
+    /// Somebody decides to begin a topic anew, while nothing runs.
+    BeginAnew,
     Quiet,
 }
 
@@ -141,6 +145,14 @@ pub(crate) struct World {
     /// Whether faults still happen.
     pub(crate) troubled: bool,
     pub(crate) lives: u64,
+    /// Where the partitions of the input begin.
+    pub(crate) input_starts: Vec<i64>,
+    /// How often the input topic was created again.
+    pub(crate) topic: u32,
+    /// The topic was created again, and nobody has decided yet what to do.
+    pub(crate) undecided: bool,
+    /// Somebody has stopped everything until then.
+    pub(crate) closed_until: Time,
     queue: BinaryHeap<Reverse<Queued>>,
     order: u64,
 }
@@ -155,7 +167,11 @@ impl World {
     pub(crate) fn new(scenario: Scenario, variant: Option<Variant>, trace: Trace) -> Self {
         let processes = scenario.processes;
         let mut world = Self {
-            kafka: Kafka::new(&scenario.starts, processes),
+            kafka: Kafka::new(&scenario.starts, scenario.initial, processes),
+            input_starts: scenario.starts.clone(),
+            topic: 0,
+            undecided: false,
+            closed_until: 0,
             pinterest: Pinterest::default(),
             processes: Vec::new(),
             checker: Checker::new(&scenario),
@@ -269,10 +285,15 @@ impl World {
                 self.after(100, Event::Coordinators);
             }
             Event::Fault(fault) => self.fault(fault),
+            Event::ByHand(partition) => self.set_by_hand(partition),
+            Event::BeginAnew => self.begin_anew(),
             Event::Quiet => {
                 self.trace.say(self.now, || "faults stop".to_owned());
                 self.troubled = false;
                 self.pinterest.back();
+                if self.scenario.kind == Kind::Shared {
+                    self.kill(1);
+                }
             }
         }
     }
@@ -284,7 +305,11 @@ impl World {
             Fault::Terminate(slot) => self.terminate(slot),
             Fault::Kill(slot) => self.kill(slot),
             Fault::Stop(slot, duration) => self.stop(slot, duration),
-            Fault::Evict(slot) => self.kafka.group.evict_instance(slot, self.now),
+            Fault::Evict(slot) => self.kafka.group.evict_instance(self.scenario.identity(slot), self.now),
+            Fault::Cut(partition) => self.cut_input(partition),
+            Fault::ByHand(partition) => self.by_hand(Event::ByHand(partition)),
+            Fault::Recreate => self.recreate(),
+            Fault::Grow => self.kafka.group.grow(self.scenario.records.len(), self.now),
             Fault::Halt(lane, duration) => self.pinterest.halt(lane, self.now + duration),
             Fault::Outage(duration) => self.pinterest.away(self.now + duration, &mut self.random),
         }

@@ -8,6 +8,8 @@ pub(crate) struct Packed {
     pub(crate) appended: UnixMillis,
     pub(crate) transaction: usize,
     pub(crate) entries: Vec<ChangelogEntry>,
+    /// Which creation of the input topic its offsets belong to.
+    pub(crate) topic: u32,
 }
 
 #[derive(Debug, Default)]
@@ -21,12 +23,18 @@ pub(crate) struct Changelog {
 
 impl Changelog {
     /// Returns the position of the new record.
-    pub(crate) fn append(&mut self, transaction: usize, appended: UnixMillis, entries: Vec<ChangelogEntry>) -> i64 {
+    pub(crate) fn append(
+        &mut self,
+        transaction: usize,
+        appended: UnixMillis,
+        entries: Vec<ChangelogEntry>,
+        topic: u32,
+    ) -> i64 {
         let position = self.end;
         if !self.open.iter().any(|(open, _)| *open == transaction) {
             self.open.push((transaction, position));
         }
-        self.records.push(Packed { position, appended, transaction, entries });
+        self.records.push(Packed { position, appended, transaction, entries, topic });
         self.end += 1;
         position
     }

@@ -31,8 +31,10 @@ enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Heartbeat {
     Fine,
-    /// Join again, saying what you own.
-    Rebalance,
+    /// Join again, saying what you own. The generation is that of its last answer to a `JoinGroup`.
+    Rebalance {
+        generation: i32,
+    },
     /// The assignment of a new generation.
     Assigned {
         generation: i32,
@@ -65,6 +67,20 @@ impl Group {
         }
     }
 
+    /// The topic has more partitions now.
+    pub(crate) fn grow(&mut self, partitions: usize, now: Time) {
+        self.holders.resize(partitions, None);
+        self.last_holders.resize(partitions, None);
+        self.rebalance(now);
+    }
+
+    /// Somebody has waited until nobody is a member any more.
+    pub(crate) fn empty(&mut self, now: Time) {
+        for member in self.members.keys().copied().collect::<Vec<_>>() {
+            self.leave(member, now);
+        }
+    }
+
     /// Whether the partition is the member's, or was and is nobody's yet: whoever gets it next waits for the offsets
     /// that the member sent before.
     pub(crate) fn owns(&self, member: MemberId, partition: usize) -> bool {
@@ -89,7 +105,7 @@ impl Group {
                 known.synced = true;
                 Heartbeat::Assigned { generation, partitions: known.assignment.clone() }
             }
-            State::Preparing { .. } if !known.joined => Heartbeat::Rebalance,
+            State::Preparing { .. } if !known.joined => Heartbeat::Rebalance { generation },
             State::Stable | State::Preparing { .. } => Heartbeat::Fine,
         }
     }

@@ -17,11 +17,11 @@ pub(crate) struct Kafka {
 }
 
 impl Kafka {
-    pub(crate) fn new(starts: &[i64], processes: usize) -> Self {
+    pub(crate) fn new(starts: &[i64], partitions: usize, processes: usize) -> Self {
         Self {
             changelogs: starts.iter().map(|_| Changelog::default()).collect(),
             transactions: Transactions::new(starts, processes),
-            group: Group::new(starts.len()),
+            group: Group::new(partitions),
         }
     }
 

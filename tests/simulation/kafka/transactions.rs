@@ -15,6 +15,8 @@ pub(crate) struct Metadata {
     pub(crate) end: i64,
     /// Process and number.
     pub(crate) stamp: (u64, u64),
+    /// Which creation of the input topic it belongs to.
+    pub(crate) topic: u32,
 }
 
 /// A committed offset; the first start leaves it without metadata.
@@ -97,7 +99,7 @@ pub(crate) struct Transactions {
     coordinators: Vec<Coordinator>,
     pub(crate) known: Vec<Known>,
     /// By partition; the order in which the stored one was appended.
-    stored: Vec<(Stored, u64)>,
+    stored: Vec<(Option<Stored>, u64)>,
     appended_offsets: u64,
     /// Transactions that are undecided or lack markers.
     unfinished: BTreeSet<usize>,
@@ -109,7 +111,7 @@ impl Transactions {
         Self {
             coordinators: (0..processes).map(coordinator).collect(),
             known: Vec::new(),
-            stored: starts.iter().map(|start| (Stored { next: *start, metadata: None }, 0)).collect(),
+            stored: starts.iter().map(|start| (Some(Stored { next: *start, metadata: None }), 0)).collect(),
             appended_offsets: 0,
             unfinished: BTreeSet::new(),
         }
@@ -119,16 +121,25 @@ impl Transactions {
         self.known[transaction].state == State::Committed
     }
 
-    /// The offset without those of open transactions.
+    /// The offset without those of open transactions; that of a partition that was never read if there is none.
     pub(crate) fn stored(&self, partition: usize) -> Stored {
-        self.stored[partition].0
+        self.stored[partition].0.unwrap_or(Stored { next: 0, metadata: None })
+    }
+
+    /// Somebody sets it, or deletes it.
+    pub(crate) fn set(&mut self, partition: usize, next: Option<i64>) {
+        self.stored[partition].0 = next.map(|next| Stored { next, metadata: None });
     }
 
     /// The offset, unless a transaction that holds one has no marker yet.
-    pub(crate) fn stable(&self, partition: usize) -> Option<Stored> {
+    #[expect(
+        clippy::option_option,
+        reason = "the outer layer says whether it is known, the inner one whether it is there"
+    )]
+    pub(crate) fn stable(&self, partition: usize) -> Option<Option<Stored>> {
         let holds = |offset: &PendingOffset| offset.partition == partition;
         let pending = self.unfinished.iter().any(|transaction| self.known[*transaction].offsets.iter().any(holds));
-        (!pending).then(|| self.stored(partition))
+        (!pending).then(|| self.stored[partition].0)
     }
 
     fn current(&mut self, slot: usize, epoch: i32, now: Time) -> Result<usize, Refusal> {
@@ -179,10 +190,12 @@ impl Transactions {
         log: &mut Changelog,
         partition: usize,
         packs: &[Vec<ChangelogEntry>],
+        topic: u32,
     ) -> Result<(i64, i64), Refusal> {
         let transaction = self.current(slot, epoch, now)?;
         self.known[transaction].touched.insert(partition);
-        let positions: Vec<i64> = packs.iter().map(|pack| log.append(transaction, appended, pack.clone())).collect();
+        let positions: Vec<i64> =
+            packs.iter().map(|pack| log.append(transaction, appended, pack.clone(), topic)).collect();
         let first = positions.first().expect("a produce request is not empty");
         let last = positions.last().expect("a produce request is not empty");
         Ok((*first, last + 1))
@@ -287,10 +300,10 @@ impl Transactions {
             for offset in &known.offsets {
                 let (stored, order) = &mut self.stored[offset.partition];
                 if *order < offset.order {
-                    if offset.stored.next < stored.next {
+                    if stored.is_some_and(|stored| offset.stored.next < stored.next) {
                         back.push(offset.partition);
                     }
-                    *stored = offset.stored;
+                    *stored = Some(offset.stored);
                     *order = offset.order;
                 }
             }
