@@ -14,7 +14,7 @@ use pinrelay::domain::{
     Fate, FeedId, InDoubtPolicy, LaneId, Mapped, NextOffset, Now, Offset, Origin, PartitionId, Record, Transaction,
     UnixMillis, UnixSeconds, Verdict, Written,
 };
-use pinrelay::pipeline::{Effect, Input, LaneSettings, Pipeline, Replay, Rules, Settings};
+use pinrelay::pipeline::{Effect, Input, LaneSettings, Pipeline, Replay, Settings};
 
 const PARTITIONS: i32 = 12;
 const RECORDS: i64 = 2_000_000;
@@ -28,35 +28,11 @@ fn main() {
     println!("core: {rate:.0} records/s from record to committed outcome ({RECORDS} records, best of 3)");
 }
 
+/// Eight calls at a time, as many as the budget allows.
 fn settings() -> Settings {
-    Settings {
-        window: Duration::from_hours(48),
-        window_keys: 10_000_000,
-        span: 20_000,
-        waiting_bytes: 512 << 20,
-        drain_deadline: Duration::from_secs(15),
-        post_deadline: Duration::from_secs(30),
-        answer_timeout: Duration::from_secs(10),
-        late_slack: Duration::from_mins(1),
-        tick_min: Duration::from_millis(20),
-        tick_max: Duration::from_millis(100),
-        processes: NonZeroU32::MIN,
-        shared_limits: Vec::new(),
-        rewrite_after: Duration::from_hours(16),
-        lanes: vec![LaneSettings {
-            batch_events: 1000,
-            batch_bytes: 4 << 20,
-            concurrency: 8,
-            least_concurrency: 1,
-            calls: CallLimit::per_minute(NonZeroU32::MAX),
-            shares: None,
-            mode: pinrelay::domain::LaneMode::Live,
-            linger: Duration::from_millis(50),
-            backoff_min: Duration::from_millis(200),
-            backoff_max: Duration::from_secs(30),
-        }],
-        rules: Rules::default(),
-    }
+    let calls = CallLimit::per_minute(NonZeroU32::MAX);
+    let lane = LaneSettings { concurrency: 8, calls, ..LaneSettings::default() };
+    Settings { window_keys: 10_000_000, span: 20_000, lanes: vec![lane], ..Settings::default() }
 }
 
 /// Seconds spent in `step`; records are made before the clock runs.

@@ -19,7 +19,7 @@ use pinrelay::domain::{
     UnixMillis,
 };
 use pinrelay::kafka::changelog;
-use pinrelay::pipeline::{LaneSettings, Replay, Restored, Rules, Settings};
+use pinrelay::pipeline::{LaneSettings, Replay, Restored, Settings};
 
 /// Events of a call, and so outcomes and intents of a changelog record.
 const BATCH: u64 = 1000;
@@ -109,34 +109,10 @@ fn key(n: u64) -> EventKey {
 
 /// `keys` is also the bound: each further key costs an old one.
 fn settings(keys: u64) -> Settings {
-    Settings {
-        window: Duration::from_hours(48),
-        window_keys: usize::try_from(keys).expect("fits"),
-        span: 20_000,
-        waiting_bytes: 512 << 20,
-        drain_deadline: Duration::from_secs(15),
-        post_deadline: Duration::from_secs(30),
-        answer_timeout: Duration::from_secs(10),
-        late_slack: Duration::from_mins(1),
-        tick_min: Duration::from_millis(20),
-        tick_max: Duration::from_millis(100),
-        rewrite_after: Duration::from_hours(16),
-        lanes: vec![LaneSettings {
-            batch_events: 1000,
-            batch_bytes: 4 << 20,
-            calls: CallLimit::per_minute(NonZeroU32::MAX),
-            shares: None,
-            mode: pinrelay::domain::LaneMode::Live,
-            concurrency: 8,
-            least_concurrency: 1,
-            linger: Duration::from_millis(50),
-            backoff_min: Duration::from_millis(200),
-            backoff_max: Duration::from_secs(30),
-        }],
-        processes: NonZeroU32::MIN,
-        shared_limits: Vec::new(),
-        rules: Rules::default(),
-    }
+    let calls = CallLimit::per_minute(NonZeroU32::MAX);
+    let lane = LaneSettings { concurrency: 8, calls, ..LaneSettings::default() };
+    let window_keys = usize::try_from(keys).expect("fits");
+    Settings { window_keys, span: 20_000, lanes: vec![lane], ..Settings::default() }
 }
 
 /// What the process holds of the machine's memory.

@@ -312,20 +312,17 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CallLimit, FeedId, LaneMode};
+    use crate::domain::{CallLimit, FeedId};
 
     fn lane() -> Lane {
         let settings = LaneSettings {
             batch_events: 3,
             batch_bytes: 100,
             concurrency: 2,
-            least_concurrency: 1,
             calls: CallLimit::per_minute(NonZeroU32::MAX),
-            shares: None,
-            mode: LaneMode::Live,
-            linger: Duration::from_millis(50),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(10),
+            ..LaneSettings::default()
         };
         Lane::new(settings, NonZeroU32::MIN)
     }

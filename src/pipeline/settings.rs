@@ -43,6 +43,29 @@ pub struct Settings {
     pub rules: Rules,
 }
 
+/// Those of a configuration that says nothing, without lanes.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_hours(48),
+            window_keys: 5_000_000,
+            span: 100_000,
+            waiting_bytes: 512 << 20,
+            drain_deadline: Duration::from_secs(15),
+            post_deadline: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(10),
+            late_slack: Duration::from_mins(1),
+            tick_min: Duration::from_millis(20),
+            tick_max: Duration::from_millis(100),
+            processes: NonZeroU32::MIN,
+            shared_limits: Vec::new(),
+            rewrite_after: Duration::from_hours(16),
+            lanes: Vec::new(),
+            rules: Rules::default(),
+        }
+    }
+}
+
 /// Limits of one lane.
 #[derive(Clone, Debug)]
 pub struct LaneSettings {
@@ -65,4 +88,22 @@ pub struct LaneSettings {
     /// Least time before a repetition; grows with the length of the trouble up to `backoff_max`.
     pub backoff_min: Duration,
     pub backoff_max: Duration,
+}
+
+/// Those of a configuration that names the lane and no limits.
+impl Default for LaneSettings {
+    fn default() -> Self {
+        Self {
+            batch_events: 1000,
+            batch_bytes: 2 << 20,
+            concurrency: 64,
+            least_concurrency: 1,
+            calls: CallLimit::per_minute(NonZeroU32::new(5000).expect("not zero")),
+            shares: None,
+            mode: LaneMode::Live,
+            linger: Duration::from_millis(50),
+            backoff_min: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(30),
+        }
+    }
 }

@@ -14,7 +14,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::test_events::{event, record};
-use super::{Batch, Effect, Input, LaneSettings, Pipeline, Replay, Rules, Settings};
+use super::{Batch, Effect, Input, LaneSettings, Pipeline, Replay, Settings};
 use crate::domain::{
     Answer, Answered, Attempt, BootTime, CallLimit, ChangelogEntry, ChangelogOffset, ConversionEvent, DuplicateOf,
     Epoch, EventKey, Fate, FeedId, ForeignText, InDoubtPolicy, KeyState, LaneId, LaneMode, Mapped, NextOffset,
@@ -37,35 +37,17 @@ struct Desk {
     offset: Option<NextOffset>,
 }
 
+/// Small batches, one at a time.
 fn settings() -> Settings {
-    Settings {
-        window: Duration::from_hours(48),
-        window_keys: 1000,
-        span: 100,
-        waiting_bytes: 512 << 20,
-        drain_deadline: Duration::from_secs(15),
-        post_deadline: Duration::from_secs(30),
-        answer_timeout: Duration::from_secs(10),
-        late_slack: Duration::from_mins(1),
-        tick_min: Duration::from_millis(20),
-        tick_max: Duration::from_millis(100),
-        processes: NonZeroU32::MIN,
-        shared_limits: Vec::new(),
-        rewrite_after: Duration::from_hours(16),
-        lanes: vec![LaneSettings {
-            batch_events: 10,
-            batch_bytes: 1 << 20,
-            concurrency: 1,
-            least_concurrency: 1,
-            calls: CallLimit::per_minute(NonZeroU32::MAX),
-            shares: None,
-            mode: LaneMode::Live,
-            linger: Duration::from_millis(1),
-            backoff_min: Duration::from_secs(1),
-            backoff_max: Duration::from_secs(30),
-        }],
-        rules: Rules::default(),
-    }
+    let lane = LaneSettings {
+        batch_events: 10,
+        concurrency: 1,
+        calls: CallLimit::per_minute(NonZeroU32::MAX),
+        linger: Duration::from_millis(1),
+        backoff_min: Duration::from_secs(1),
+        ..LaneSettings::default()
+    };
+    Settings { window_keys: 1000, span: 100, lanes: vec![lane], ..Settings::default() }
 }
 
 impl Desk {
