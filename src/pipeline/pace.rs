@@ -8,6 +8,7 @@
 //! spent by others too: the pace then slows down, and comes back over minutes.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use crate::domain::{BootTime, CallLimit};
 
@@ -93,6 +94,11 @@ impl Pace {
         u32::try_from(gained).map_or(WHOLE, |gained| eased.from.saturating_add(gained)).min(WHOLE)
     }
 
+    /// From one call to the next, spread evenly.
+    pub(crate) fn interval(&self, now: BootTime) -> Duration {
+        Duration::from_nanos(self.interval_ns(now))
+    }
+
     fn interval_ns(&self, now: BootTime) -> u64 {
         let even = [Some(self.configured), self.seen].into_iter().flatten().map(|limit| limit.interval(self.processes));
         let slowest = even.max().map_or(u128::MAX, |interval| interval.as_nanos());
@@ -113,8 +119,6 @@ const fn nanos(at: BootTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;

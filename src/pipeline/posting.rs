@@ -8,6 +8,7 @@ use crate::domain::{
 };
 
 use super::lane::{BatchStage, BatchState, Element, Lane, Mode, Trouble};
+use super::pace::Pace;
 use super::partition::{Partition, Phase, Queued, REPEATABLE_FOR, effective_policy};
 use super::pending::{Doubt, MAX_SILENCES, Pending, Stage};
 use super::rules::Rule;
@@ -34,9 +35,13 @@ impl Pipeline {
 
     /// The earliest moment for a call of the lane that `others` of its own go before (R12).
     pub(super) fn slot(&self, lane: &Lane, now: BootTime, others: usize) -> BootTime {
-        let shared = lane.settings.shares.and_then(|shares| self.shared_paces.get(shares));
         let own = lane.pace.slot(now, others);
-        shared.map_or(own, |pace| own.max(pace.slot(now, others)))
+        self.shared_pace(lane).map_or(own, |pace| own.max(pace.slot(now, others)))
+    }
+
+    /// The budget that the lane divides with others.
+    pub(super) fn shared_pace(&self, lane: &Lane) -> Option<&Pace> {
+        lane.settings.shares.and_then(|shares| self.shared_paces.get(shares))
     }
 
     fn form(&mut self, now: Now, index: usize) {

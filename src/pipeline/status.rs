@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::domain::{LaneId, NextOffset, PartitionId, UnixMillis};
+use crate::domain::{BootTime, LaneId, NextOffset, Now, PartitionId, UnixMillis};
 
 use super::Pipeline;
-use super::lane::{Mode, Trouble};
+use super::lane::{Lane, Mode, Trouble};
 use super::partition::Phase;
 use super::pending::Pending;
 use super::sample::Suspected;
@@ -15,6 +15,8 @@ use super::sample::Suspected;
 pub struct Status {
     pub partitions: Vec<PartitionStatus>,
     pub lanes: Vec<LaneStatus>,
+    /// How long a delivered key is to be known.
+    pub window: Duration,
     pub suspected: Suspected,
 }
 
@@ -48,6 +50,12 @@ pub struct LaneStatus {
     pub posted: usize,
     /// Events in those.
     pub posted_events: usize,
+    /// From one call to the next, spread evenly: the budget of calls as it is now.
+    pub interval: Duration,
+    /// Calls that may be under way now, if nothing is wrong with the lane.
+    pub level: usize,
+    /// The most that the level rises to.
+    pub most: usize,
     /// Why it sends one event at a time, if it does.
     pub trouble: Option<Trouble>,
 }
@@ -55,7 +63,7 @@ pub struct LaneStatus {
 impl Pipeline {
     /// Cheap: a few numbers for each partition and lane.
     #[must_use]
-    pub fn status(&self, now: UnixMillis) -> Status {
+    pub fn status(&self, now: Now) -> Status {
         let partitions = self.partitions.values().map(|partition| PartitionStatus {
             partition: partition.id,
             restoring: partition.phase == Phase::Restoring,
@@ -65,18 +73,31 @@ impl Pipeline {
             position: partition.ledger.position(),
             window_keys: partition.window.len(),
             window_evicted: partition.window.evicted(),
-            window_covers: partition.window.covers(now),
+            window_covers: partition.window.covers(now.wall),
         });
         let lanes = self.lanes.iter().zip(0..).map(|(lane, number)| LaneStatus {
             lane: LaneId(number),
             queued: lane.queue.len(),
             posted: lane.posted(),
             posted_events: lane.posted_events(),
+            interval: self.interval(lane, now.boot),
+            level: lane.concurrency.level(),
+            most: lane.settings.concurrency,
             trouble: match lane.mode {
                 Mode::Probing { cause, .. } => Some(cause),
                 Mode::Open | Mode::Paused { .. } => None,
             },
         });
-        Status { partitions: partitions.collect(), lanes: lanes.collect(), suspected: self.sample.suspected() }
+        Status {
+            partitions: partitions.collect(),
+            lanes: lanes.collect(),
+            window: self.settings.window,
+            suspected: self.sample.suspected(),
+        }
+    }
+
+    fn interval(&self, lane: &Lane, now: BootTime) -> Duration {
+        let own = lane.pace.interval(now);
+        self.shared_pace(lane).map_or(own, |shared| own.max(shared.interval(now)))
     }
 }

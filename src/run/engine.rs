@@ -459,7 +459,7 @@ impl Engine {
 
     fn tell_at(&mut self, now: Now) {
         self.state.told_at = now.boot;
-        let status = self.core.status(now.wall);
+        let status = self.core.status(now);
         for line in self.state.troubles.look(&status.lanes, &self.state.traffic, now.boot) {
             line.log(&self.tracing.names.lane(line.lane()));
         }

@@ -12,6 +12,8 @@ use super::totals::FeedTotals;
 use super::traffic::LaneTraffic;
 use super::{Names, Notes, Progress};
 
+const MINUTE: Duration = Duration::from_mins(1);
+
 impl Names {
     /// What `progress` measures. Series of closed labels are there before the first event.
     #[must_use]
@@ -62,6 +64,8 @@ impl Names {
                 reading.add(Metric::Partitions, &[feed, state.as_str()], count.into());
             }
         }
+        reading.add(Metric::WindowLength, &[], status.window.as_secs_f64().into());
+        reading.add(Metric::KeysSentTwice, &[], status.suspected.keys.into());
         for partition in &status.partitions {
             let (feed, number) = (self.feed(partition.partition.feed), partition.partition.number.to_string());
             let mut add = |metric, value: Value| reading.add(metric, &[&feed, &number], value);
@@ -75,12 +79,17 @@ impl Names {
             let restoring = progress.restoring.get(&partition.partition);
             let since = restoring.map_or(Duration::ZERO, |since| progress.turned.since(*since));
             add(Metric::RestoreDuration, since.as_secs_f64().into());
+            add(Metric::RestoreProgress, restored(progress, partition).into());
         }
         for lane in &status.lanes {
             let name = self.lane(lane.lane);
             reading.add(Metric::EventsQueued, &[&name], lane.queued.into());
             reading.add(Metric::EventsInFlight, &[&name], lane.posted_events.into());
             reading.add(Metric::RequestsInFlight, &[&name], lane.posted.into());
+            let budget = MINUTE.as_secs_f64() / lane.interval.as_secs_f64();
+            reading.add(Metric::RequestsBudget, &[&name], budget.into());
+            reading.add(Metric::RequestsConcurrency, &[&name], lane.level.into());
+            reading.add(Metric::RequestsConcurrencyLimit, &[&name], lane.most.into());
             for cause in Cause::ALL {
                 let holds = lane.trouble.map(cause_of) == Some(cause);
                 reading.add(Metric::LaneHalted, &[&name, cause.as_str()], u64::from(holds).into());
@@ -102,6 +111,15 @@ fn add_feed(reading: &mut Reading, feed: &str, totals: &FeedTotals) {
         let with = totals.identities().filter(|(set, _)| set.contains(parameter));
         let count: u64 = with.map(|(_, count)| count).sum();
         reading.add(Metric::EventsIdentity, &[feed, parameter.as_str()], count.into());
+    }
+}
+
+/// The part of its changelog that is read.
+fn restored(progress: &Progress, partition: &PartitionStatus) -> f64 {
+    match progress.restores.get(&partition.partition) {
+        Some(headway) => f64::from(headway.percent()) / 100.0,
+        None if partition.restoring => 0.0,
+        None => 1.0,
     }
 }
 

@@ -112,7 +112,16 @@ mod tests {
     const LANE: LaneId = LaneId(0);
 
     fn status(trouble: Option<Trouble>) -> [LaneStatus; 1] {
-        [LaneStatus { lane: LANE, queued: 0, posted: 0, posted_events: 0, trouble }]
+        [LaneStatus {
+            lane: LANE,
+            queued: 0,
+            posted: 0,
+            posted_events: 0,
+            interval: Duration::ZERO,
+            level: 1,
+            most: 1,
+            trouble,
+        }]
     }
 
     #[test]

@@ -17,6 +17,7 @@ fn metrics() -> String {
         let unit = match metric.unit() {
             Unit::Each(thing) => format!("{kind} of `{{{thing}}}`"),
             Unit::Seconds => format!("{kind}, `s`"),
+            Unit::Share => format!("{kind}, from 0 to 1"),
             Unit::Info => kind.to_owned(),
         };
         let labels: Vec<_> = metric.labels().iter().map(|label| format!("`{}`", label.name())).collect();

@@ -27,6 +27,8 @@ pub enum Unit {
     /// Things of this name, in the singular.
     Each(&'static str),
     Seconds,
+    /// A part of a whole, from 0 to 1.
+    Share,
     /// The value says nothing; the labels do.
     Info,
 }
@@ -99,6 +101,12 @@ metrics! {
         "From the start of a call to its answer, or to giving it up";
     RequestsInFlight, "pinrelay.requests.in_flight", Kind::Gauge, Unit::Each("request"), [Lane],
         "Calls under way";
+    RequestsBudget, "pinrelay.requests.budget", Kind::Gauge, Unit::Each("request"), [Lane],
+        "Calls a minute that this process may make now, by the configuration, the answers and the number of processes, less after a 429";
+    RequestsConcurrency, "pinrelay.requests.concurrency", Kind::Gauge, Unit::Each("request"), [Lane],
+        "Calls that may be under way at a time, as Pinterest's answers have let it rise and fall";
+    RequestsConcurrencyLimit, "pinrelay.requests.concurrency.limit", Kind::Gauge, Unit::Each("request"), [Lane],
+        "What the calls at a time never rise above, by the configuration";
     LaneHalted, "pinrelay.lane.halted", Kind::Gauge, Unit::Each("lane"), [Lane, Cause],
         "1 while the lane sends one event at a time to find out whether it gets through, for the cause that is so, else 0";
 
@@ -112,12 +120,20 @@ metrics! {
     WindowCovered, "pinrelay.window.covered", Kind::Gauge, Unit::Seconds, [Feed, Partition],
         "How far back every key is known: the window's length, unless its bound of keys does not reach so far";
 
+    WindowLength, "pinrelay.window.length", Kind::Gauge, Unit::Seconds, [],
+        "How far back every key is to be known, by the configuration";
+    KeysSentTwice, "pinrelay.keys.sent_twice", Kind::Counter, Unit::Each("key"), [],
+        "Keys that two partitions or feeds of this process have delivered within the window, in a sample of one key in 64";
+
     Partitions, "pinrelay.partitions", Kind::Gauge, Unit::Each("partition"), [Feed, State],
         "Partitions that the group has given to this process";
     PartitionsMoved, "pinrelay.partitions.moved", Kind::Counter, Unit::Each("partition"), [Feed, Change],
         "Partitions that a rebalance has given to this process or taken from it";
     RestoreDuration, "pinrelay.restore.duration", Kind::Gauge, Unit::Seconds, [Feed, Partition],
         "How long the partition has been in restore; 0 when it is restored";
+
+    RestoreProgress, "pinrelay.restore.progress", Kind::Gauge, Unit::Share, [Feed, Partition],
+        "How much of the partition's changelog is read; 1 when it is restored";
 
     Transactions, "pinrelay.transactions", Kind::Counter, Unit::Each("transaction"), [Fate],
         "Kafka transactions, by how they ended";
@@ -139,6 +155,7 @@ impl Metric {
         let unit = match self.unit() {
             Unit::Each(_) | Unit::Info => "",
             Unit::Seconds => "_seconds",
+            Unit::Share => "_ratio",
         };
         let suffix = match self.kind() {
             Kind::Counter => "_total",
@@ -173,6 +190,7 @@ mod tests {
             (Metric::Records, "pinrelay_records_total"),
             (Metric::EventsInFlight, "pinrelay_events_in_flight"),
             (Metric::EventAge, "pinrelay_event_age_seconds"),
+            (Metric::RestoreProgress, "pinrelay_restore_progress_ratio"),
             (Metric::BuildInfo, "pinrelay_build_info"),
         ] {
             assert_eq!(metric.prometheus_name(), name);

@@ -160,6 +160,7 @@ fn metric_of(metric: Metric, samples: &[&Sample], times: Times) -> metrics::Metr
     let unit = match metric.unit() {
         Unit::Each(thing) => format!("{{{thing}}}"),
         Unit::Seconds => "s".to_owned(),
+        Unit::Share => "1".to_owned(),
         Unit::Info => String::new(),
     };
     metrics::Metric {

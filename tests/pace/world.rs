@@ -223,9 +223,9 @@ impl World {
                 self.step(slot, input);
             }
         }
-        let wall = self.clocks().wall;
+        let now = self.clocks();
         if let Some(process) = self.processes.get(slot) {
-            let unaccounted = process.core.status(wall).partitions.iter().map(|partition| partition.span).sum();
+            let unaccounted = process.core.status(now).partitions.iter().map(|partition| partition.span).sum();
             self.most_unaccounted = self.most_unaccounted.max(unaccounted);
         }
     }

@@ -22,5 +22,5 @@ fn an_event_that_two_partitions_deliver_is_sent_twice_and_told() {
     assert_eq!(batch.bodies.len(), 2);
     desk.process_all(&batch);
     desk.commit();
-    assert_eq!(desk.core.status(desk.now.wall).suspected, Suspected { keys: 1, last: Some((P0, other)) });
+    assert_eq!(desk.core.status(desk.now).suspected, Suspected { keys: 1, last: Some((P0, other)) });
 }
