@@ -72,7 +72,8 @@ pub(crate) async fn relay(accounting: Accounting, config: &str, records: u64) ->
     let nothing = Progress { turned: clock::boot(), started: clock::wall(), ..Progress::default() };
     let (progress, mut watched) = watch::channel(nothing);
     let traces = Traces { one_in: 0, spans: None, names: Names::of(&config) };
-    let relaying = tokio::spawn(run::run(parts, stopped, progress, traces));
+    let (_leaving, staying) = watch::channel(run::Leaving::Stay);
+    let relaying = tokio::spawn(run::run(parts, stopped, staying, progress, traces));
     let done = watched.wait_for(|progress| records <= progress.totals.sum()).await;
     assert!(done.is_ok(), "it ends before its work: {:?}", relaying.await);
     Cost { processor: processor_time(), wall: began.elapsed() }

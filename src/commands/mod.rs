@@ -6,6 +6,7 @@ pub mod demo;
 pub mod exit;
 pub mod explain;
 pub mod health;
+pub mod leave;
 pub mod logging;
 pub mod run;
 pub mod sandbox;
@@ -36,6 +37,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Run(run::Arguments),
+    Leave(leave::Arguments),
     Sandbox(sandbox::Arguments),
     Demo(demo::Arguments),
     Explain(explain::Arguments),
@@ -53,6 +55,7 @@ pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     logging::start(arguments.log_format)?;
     match arguments.command {
         Command::Run(arguments) => run::execute(&arguments),
+        Command::Leave(arguments) => leave::execute(&arguments),
         Command::Sandbox(arguments) => sandbox::execute(&arguments),
         Command::Demo(arguments) => demo::execute(&arguments),
         Command::Explain(arguments) => explain::execute(&arguments),

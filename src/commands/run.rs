@@ -1,5 +1,6 @@
 //! `pinrelay run`: relays what the configuration names until it is told to stop.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use tokio::time::timeout;
 
 use super::exit::{Exit, Failure};
 use crate::admin::{self, MetricsPage, Sources};
-use crate::config::{self, Config, Faults};
-use crate::run::{self, End, Exporter, Names, Parts, Progress, StartFault, Traces, clock};
+use crate::config::{self, Config, Faults, OnStop};
+use crate::run::{self, End, Exporter, Leaving, Names, Parts, Progress, StartFault, Traces, clock};
 use crate::telemetry::otlp::{Collector, CollectorSettings, Source};
 use crate::telemetry::text::{CONTENT_TYPE, expose};
 
@@ -61,6 +62,7 @@ fn relay(config: &Config) -> Result<Exit, Failure> {
 
 async fn until_rest(config: &Config) -> Result<Exit, Failure> {
     let mut stop = stop_signals()?;
+    let leaving = leave_signals(config.kafka.on_stop)?;
     let names = Names::of(config);
     let (progress, watched) =
         watch::channel(Progress { turned: clock::boot(), started: clock::wall(), ..Progress::default() });
@@ -73,7 +75,7 @@ async fn until_rest(config: &Config) -> Result<Exit, Failure> {
         _ = stop.recv() => return Ok(Exit::Drained),
     };
     tokio::spawn(parts.ask_lanes());
-    let end = run::run(parts, stop, progress, traces).await.map_err(not_started)?;
+    let end = run::run(parts, stop, leaving, progress, traces).await.map_err(not_started)?;
     if end != End::StoppedAtOnce && timeout(LAST_WORDS, exporting).await.is_err() {
         tracing::warn!("the collector was too slow for the last metrics and traces");
     }
@@ -157,15 +159,35 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 pub(super) fn stop_signals() -> Result<UnboundedReceiver<()>, Failure> {
     let (stops, stop) = unbounded_channel();
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let mut signals = signal(kind).map_err(|error| Failure {
-            exit: Exit::StartFailed,
-            problem: format!("signals cannot be received: {error}"),
-            next: "run it as a process of its own".to_owned(),
-        })?;
+        let mut signals = signal(kind).map_err(|error| no_signals(&error))?;
         let stops = stops.clone();
         tokio::spawn(async move { while signals.recv().await.is_some() && stops.send(()).is_ok() {} });
     }
     Ok(stop)
+}
+
+/// What a stop means to the group: as configured, until SIGUSR1 says that the next one is for good.
+fn leave_signals(on_stop: OnStop) -> Result<watch::Receiver<Leaving>, Failure> {
+    let (leaves, leaving) = watch::channel(match on_stop {
+        OnStop::Stay => Leaving::Stay,
+        OnStop::Leave => Leaving::Leave,
+    });
+    let mut signals = signal(SignalKind::user_defined1()).map_err(|error| no_signals(&error))?;
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            tracing::info!("the next stop leaves the group");
+            leaves.send_replace(Leaving::Leave);
+        }
+    });
+    Ok(leaving)
+}
+
+fn no_signals(error: &io::Error) -> Failure {
+    Failure {
+        exit: Exit::StartFailed,
+        problem: format!("signals cannot be received: {error}"),
+        next: "run it as a process of its own".to_owned(),
+    }
 }
 
 /// What is wrong, a line each, with the exit code by what must be mended.

@@ -79,6 +79,12 @@ pub(super) const SPEC: Spec = Spec {
             presence: Presence::Default("10m"),
             about: "How long the restore of a partition may make no headway before the process gives up and says why",
         },
+        Key {
+            name: "on_stop",
+            form: Form::Word(&["stay", "leave"]),
+            presence: Presence::Default("stay"),
+            about: "What a stop means to the group: `stay` keeps the partitions for a restart until `session_timeout` has passed, `leave` gives them to the others at once",
+        },
     ],
 };
 
@@ -96,6 +102,16 @@ pub struct Kafka {
     pub termination_grace: Duration,
     pub max_poll_interval: Duration,
     pub restore_patience: Duration,
+    pub on_stop: OnStop,
+}
+
+/// What a stop means to the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStop {
+    /// It is a restart.
+    Stay,
+    /// It is for good.
+    Leave,
 }
 
 /// The value of one of librdkafka's properties.
@@ -121,6 +137,10 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Kafka> {
     let termination_grace = section.duration("termination_grace", reading);
     let max_poll_interval = section.duration("max_poll_interval", reading);
     let restore_patience = section.duration("restore_patience", reading);
+    let on_stop = section.word("on_stop", reading).map(|word| match word.value {
+        "leave" => OnStop::Leave,
+        _ => OnStop::Stay,
+    });
 
     let crossed = &mut reading.crossed;
     crossed.group_id.clone_from(&group_id);
@@ -141,6 +161,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Kafka> {
         termination_grace: termination_grace?.value,
         max_poll_interval: max_poll_interval?.value,
         restore_patience: restore_patience?.value,
+        on_stop: on_stop?,
     })
 }
 

@@ -3,6 +3,7 @@
 //! The contract with the topic's readers is `schemas/delivery_result.avsc`, explained in `docs/audit.md`. It decides
 //! what a row says about a settlement; what became of the record has been decided before.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -22,6 +23,16 @@ pub const TRACEPARENT: &str = "traceparent";
 
 /// Header with [`ROW_VERSION`] as decimal digits, for readers that route before they decode.
 pub const ROW_VERSION_HEADER: &str = "pinrelay-row-version";
+
+/// Header with the names of the fields that were shortened, joined by commas; absent if none was.
+pub const SHORTENED_HEADER: &str = "pinrelay-shortened";
+
+/// Longest text of a record in a row, in bytes. Texts from elsewhere are shorter, so that no row is too large for Kafka,
+/// whatever a producer writes: four of these and [`ForeignText`]s stay far below its million bytes.
+const LONGEST_TEXT: usize = 1024;
+
+/// Stands at the end of a text that was shortened.
+const CUT: &str = "…";
 
 /// An event older than this when it is posted counts as offline for Pinterest
 /// (<https://help.pinterest.com/en/business/article/the-pinterest-api-for-conversions>).
@@ -111,9 +122,23 @@ impl AuditEncoder {
         let batch_id = settlement.batch.map(|batch| format!("{}:{}", self.process, batch.0));
         let lane = settlement.lane.map(|lane| self.lane(lane));
 
+        let row = row_of(settlement);
+        let mut shortened = Vec::new();
+        let [event_id, event_name, amount, currency] = [
+            ("event_id", row.event_id),
+            ("event_name", row.event_name),
+            ("value", row.value),
+            ("currency", row.currency),
+        ]
+        .map(|(name, text)| shorten(text, name, &mut shortened));
+
         let mut value = Vec::with_capacity(TYPICAL_ROW_BYTES);
         value.extend_from_slice(&self.frame);
         AuditRow {
+            event_id: event_id.as_deref(),
+            event_name: event_name.as_deref(),
+            value: amount.as_deref(),
+            currency: currency.as_deref(),
             feed: &feed.name,
             source_topic: &feed.topic,
             source_partition: partition.number,
@@ -121,13 +146,16 @@ impl AuditEncoder {
             ad_account_id: lane.map(|lane| lane.ad_account.as_str()),
             test: lane.is_some_and(|lane| lane.mode == LaneMode::Test),
             batch_id: batch_id.as_deref(),
-            ..row_of(settlement)
+            ..row
         }
         .write(&mut value);
 
         let mut headers = vec![(ROW_VERSION_HEADER, ROW_VERSION.to_string().into_bytes())];
         headers
             .extend(settlement.trace.as_deref().map(|trace| (TRACEPARENT, trace.context().to_string().into_bytes())));
+        if !shortened.is_empty() {
+            headers.push((SHORTENED_HEADER, shortened.join(",").into_bytes()));
+        }
         let key = event_key.unwrap_or_else(|| format!("{}/{}/{}", feed.topic, partition.number, settlement.offset));
         AuditMessage { key: key.into_bytes(), value, headers }
     }
@@ -135,6 +163,17 @@ impl AuditEncoder {
     fn lane(&self, lane: LaneId) -> &AuditLane {
         self.lanes.get(usize::from(lane.0)).expect("the settings hold every lane")
     }
+}
+
+/// At most [`LONGEST_TEXT`] bytes of a text; the name of its field is noted if it was longer.
+fn shorten<'a>(text: Option<&'a str>, name: &'static str, shortened: &mut Vec<&'static str>) -> Option<Cow<'a, str>> {
+    let text = text?;
+    if text.len() <= LONGEST_TEXT {
+        return Some(text.into());
+    }
+    shortened.push(name);
+    let end = text.floor_char_boundary(LONGEST_TEXT - CUT.len());
+    Some(format!("{}{CUT}", text.get(..end).unwrap_or_default()).into())
 }
 
 /// What the settlement alone says; names that only the settings know are left empty.

@@ -250,3 +250,21 @@ fn what_is_no_row_of_this_release_is_refused_with_the_cause() {
     assert!(matches!(read(b"{}"), Err(AuditFault::Framing(_))));
     assert!(matches!(read(&value[..value.len() - 1]), Err(AuditFault::Malformed(_))));
 }
+
+#[test]
+fn texts_that_no_row_should_hold_are_shortened_and_the_row_says_which() {
+    let mut settlement = delivered();
+    let facts = settlement.facts.as_mut().expect("it has facts");
+    facts.event_id = Some("é".repeat(1 << 19).into());
+    facts.value = Some("9".repeat(1025).into());
+    facts.event_name = Some("n".repeat(1024).into());
+    let message = encoder(AuditFraming::SingleObject).encode(&settlement, ORDERS);
+    let row = read(&message.value).expect("a row of ours");
+    let id = row.event_id.expect("an id");
+    assert_eq!((id.len(), id.chars().last()), (1023, Some('…')), "é takes two bytes, and none is cut in half");
+    assert_eq!(row.value.map(str::len), Some(1024));
+    assert_eq!(row.event_name.map(str::len), Some(1024), "just short enough");
+    let shortened = message.headers.iter().find(|(name, _)| *name == SHORTENED_HEADER).expect("it is said");
+    assert_eq!(String::from_utf8_lossy(&shortened.1), "event_id,value");
+    assert_eq!(message.key, encoder(AuditFraming::SingleObject).encode(&delivered(), ORDERS).key, "the key names it");
+}

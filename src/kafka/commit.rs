@@ -169,14 +169,7 @@ impl Steps<'_> {
                 .key(&key)
                 .payload(&value)
                 .headers(headers);
-        self.produce(record).map_err(|error| {
-            if error == KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) {
-                let (offset, bytes) = (settlement.offset, key.len() + value.len());
-                Obstacle::Stop(TransactionFailure::RowTooLarge { partition, offset, bytes })
-            } else {
-                self.obstacle(&error)
-            }
-        })
+        self.produce(record).map_err(|error| self.obstacle(&error))
     }
 
     fn produce(&self, record: BaseRecord<'_, [u8], [u8], usize>) -> Result<(), KafkaError> {
@@ -203,10 +196,6 @@ impl Steps<'_> {
     /// Waits until every record is on its brokers. rdkafka's `flush` would take up to 100 ms for the same.
     fn written(&self) -> Result<Vec<Span>, Obstacle> {
         let spans = self.producer.context().wait(self.deadline()).map_err(|failure| match failure {
-            // The topic's limit is below what the check at the start found: every try would end the same way.
-            Some(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
-                Obstacle::Stop(TransactionFailure::Refused("a record is too large for its topic".to_owned()))
-            }
             Some(error) => self.obstacle(&error),
             None => Obstacle::Abort("the brokers did not take its records in time".to_owned()),
         })?;
@@ -288,6 +277,10 @@ impl Steps<'_> {
     }
 
     fn obstacle(&self, error: &KafkaError) -> Obstacle {
+        // The topic's limit is below what the check at the start found: every try would end the same way.
+        if *error == KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) {
+            return Obstacle::Stop(TransactionFailure::Refused("a record is too large for its topic".to_owned()));
+        }
         match self.breakage() {
             Some(breakage) => Obstacle::Broken(breakage),
             None => Obstacle::Abort(error.to_string()),

@@ -15,7 +15,7 @@ use rdkafka::producer::{Producer as _, ThreadedProducer};
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
-use crate::domain::{Fate, Offset, PartitionId, Transaction, TransactionId, Written};
+use crate::domain::{Fate, Transaction, TransactionId, Written};
 
 use super::audit::AuditEncoder;
 use super::client;
@@ -78,9 +78,6 @@ pub enum TransactionFailure {
     /// Start the process again; if it happens again, find the other process.
     #[error("fenced twice within ten minutes: another process uses the identity `{identity}`")]
     Fenced { identity: String },
-    /// A person must decide: every try would end the same way.
-    #[error("the audit row of {partition}@{offset} has {bytes} bytes, more than a record may have")]
-    RowTooLarge { partition: PartitionId, offset: Offset, bytes: usize },
     /// A person must find out: the committed offset, which tells how a transaction ended, is gone.
     #[error("the end of a transaction is not known, and the committed offset that tells it was deleted meanwhile")]
     Untold,

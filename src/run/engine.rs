@@ -222,8 +222,10 @@ impl Engine {
                 let holding = Holding { assignment, since, epoch, held, headway, intake, inbox };
                 self.state.traffic.moved(partition.feed, Change::Assigned);
                 self.state.holdings.insert(partition, holding);
-                if self.state.ending.is_none() {
-                    self.step(Input::Assigned(partition));
+                match self.state.ending {
+                    None => self.step(Input::Assigned(partition)),
+                    // Nothing of it is here, and the group need not wait for it.
+                    Some(_) => self.consumer.released(partition, assignment),
                 }
             }
             ConsumerEvent::Revoked(partitions) => {
@@ -291,9 +293,7 @@ impl Engine {
                     TransactionFailure::MembershipLost(_) | TransactionFailure::Fenced { .. } => {
                         End::Restart(failure.to_string())
                     }
-                    TransactionFailure::RowTooLarge { .. }
-                    | TransactionFailure::Untold
-                    | TransactionFailure::Refused(_) => End::Halted(failure.to_string()),
+                    TransactionFailure::Untold | TransactionFailure::Refused(_) => End::Halted(failure.to_string()),
                 });
             }
         }

@@ -27,6 +27,7 @@ mod restoring;
 mod settings;
 mod trouble;
 
+pub use crate::kafka::consumer::Leaving;
 pub use behind::Ends;
 pub use export::{Exporter, SpanSender};
 pub use mapping::FeedMapping;
@@ -48,7 +49,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::domain::{BootTime, PartitionId, UnixMillis};
-use crate::kafka::consumer::{Consumer, Leaving};
+use crate::kafka::consumer::Consumer;
 use crate::kafka::ends::EndReader;
 use crate::kafka::restore::Restorer;
 use crate::kafka::transactions::Transactions;
@@ -107,6 +108,7 @@ pub struct Traces {
 
 /// Relays until a request to stop has come and the work is at rest, or the work cannot go on.
 ///
+/// `leaving` is looked at when the work has come to rest: whether the group is told that the process is gone for good.
 /// Threads that wait for a broker may outlive it: the caller ends the process, or leaves them behind.
 ///
 /// # Errors
@@ -114,6 +116,7 @@ pub struct Traces {
 pub async fn run(
     parts: Parts,
     stop: UnboundedReceiver<()>,
+    leaving: watch::Receiver<Leaving>,
     progress: watch::Sender<Progress>,
     traces: Traces,
 ) -> Result<End, StartFault> {
@@ -157,10 +160,12 @@ pub async fn run(
     if end == End::StoppedAtOnce {
         return Ok(end);
     }
+    // Whoever cannot go on is started again, and finds its partitions where they were.
+    let leaving = if end == End::Drained { *leaving.borrow() } else { Leaving::Stay };
     let closing = spawn_blocking(move || {
         // The producer first: it asks the consumer's thread for its membership.
         engine.transactions.close();
-        consumer.close(Leaving::Stay);
+        consumer.close(leaving);
     });
     // While the brokers are away a commit does not end; what comes of it is for the next owner to find out.
     select! {

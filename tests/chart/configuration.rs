@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use pinrelay::config::{Config, Faults, Framing, Property, RegistryAuth, SecretSource};
+use pinrelay::config::{Config, Faults, Framing, OnStop, Property, RegistryAuth, SecretSource};
 use pinrelay::run::FeedMapping;
 use tempfile::TempDir;
 
@@ -226,6 +226,21 @@ fn the_processes_that_divide_the_budget_of_calls_are_those_that_the_chart_makes(
     for (name, processes) in [("minimal", 2), ("sasl-scram", 3), ("bare", 1), ("monitored", 6)] {
         let (config, _pod) = load(name);
         assert_eq!(config.pipeline.processes, processes, "{name}");
+    }
+}
+
+#[test]
+fn a_stop_keeps_the_partitions_unless_processes_come_and_go() {
+    for (name, arguments, on_stop) in [
+        ("minimal", &[][..], OnStop::Stay),
+        ("monitored", &[], OnStop::Leave),
+        ("minimal", &["--set", "kafka.onStop=leave"], OnStop::Leave),
+        ("monitored", &["--set", "kafka.onStop=stay"], OnStop::Stay),
+    ] {
+        let pod = Pod::of(&Rendered::with(&value_set(name), arguments), 0);
+        pod.fill_secrets();
+        let found = pod.load().expect("it is valid").kafka.on_stop;
+        assert_eq!(found, on_stop, "{name} {arguments:?}");
     }
 }
 

@@ -11,7 +11,7 @@ use pinrelay::kafka::consumer::Leaving;
 use pinrelay::kafka::restore::{Began, Halt, Replayed, RestoreError, RestoredPartition, Restorer};
 use pinrelay::kafka::settings::{KafkaSettings, Start};
 use pinrelay::kafka::transactions::TransactionEvent;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -31,15 +31,24 @@ struct Told {
 }
 
 async fn restore(settings: &KafkaSettings, member: &Member) -> (Result<RestoredPartition, RestoreError>, Told) {
+    restore_of(settings, member, 0).await
+}
+
+/// The feed had one partition when the process started.
+async fn restore_of(
+    settings: &KafkaSettings,
+    member: &Member,
+    number: i32,
+) -> (Result<RestoredPartition, RestoreError>, Told) {
     let settings = Arc::new(settings.clone());
-    let (remote, assignment) = (member.remote(), member.given[&partition(0)]);
+    let (remote, assignment) = (member.remote(), member.given[&partition(number)]);
     tokio::task::spawn_blocking(move || {
         let source = Restorer::new(settings, PROCESS, vec![1]).unwrap();
         let mut told = Told::default();
         let restored = source.restore(
-            partition(0),
+            partition(number),
             || true,
-            |at, metadata| remote.commit_start(partition(0), assignment, at, metadata),
+            |at, metadata| remote.commit_start(partition(number), assignment, at, metadata),
             |step| match step {
                 Replayed::Begin { next_offset, end } => told.begun.push((next_offset, end)),
                 Replayed::Reading { from, to } => assert!(from <= to),
@@ -187,6 +196,36 @@ async fn keys_that_are_gone_halt_a_restore_only_if_the_topic_is_kept_for_less_th
     assert_eq!(halt, RestoreError::Halt(expected));
     let restored = restored_without_window("window-expired", Duration::from_hours(72)).await;
     assert_eq!(restored.map(|restored| restored.next_offset), Ok(NextOffset(3)));
+}
+
+async fn add_partitions(broker: &Broker, topic: &str, count: usize) {
+    let admin: AdminClient<DefaultClientContext> = broker.client().create().unwrap();
+    for added in admin.create_partitions([&NewPartitions::new(topic, count)], &AdminOptions::new()).await.unwrap() {
+        added.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_partition_that_is_added_is_read_from_its_beginning_once_the_changelog_has_it() {
+    let broker = Broker::shared().await;
+    let mut settings = settings(broker, "grows");
+    settings.feeds[0].start = Start::Latest;
+    // Five minutes otherwise, until a member hears of a new partition.
+    settings.properties.insert("topic.metadata.refresh.interval.ms".to_owned(), "500".to_owned());
+    create_topics(broker, &settings, 1).await;
+    let mut member = Member::join(&settings);
+    member.start(1).await;
+    let topic = settings.feeds[0].input.clone();
+    add_partitions(broker, &topic, 2).await;
+    assert_eq!(member.assigned().await.0, partition(1));
+    broker.produce(&topic, records(1, 5)).await;
+
+    let (restored, _) = restore_of(&settings, &member, 1).await;
+    assert_eq!(restored, Err(RestoreError::Halt(Halt::ChangelogMissing)));
+    add_partitions(broker, &settings.changelog_topic(&settings.feeds[0]), 2).await;
+    let (restored, _) = restore_of(&settings, &member, 1).await;
+    assert_eq!(restored, Ok(RestoredPartition { next_offset: NextOffset(0), began: Began::Now }));
+    member.close(Leaving::Leave).await;
 }
 
 #[tokio::test]

@@ -1,14 +1,17 @@
 //! Transactions: what becomes visible together, what does not, and what is said about it.
 
 use pinrelay::domain::{ChangelogOffset, Epoch, Fate, NextOffset, TransactionId, Written};
+use pinrelay::kafka::audit;
 use pinrelay::kafka::changelog;
 use pinrelay::kafka::consumer::Leaving;
 use pinrelay::kafka::metadata::{CommitMetadata, Parsed, Stamp};
 use pinrelay::kafka::resolve::{self, Found};
 use pinrelay::kafka::settings::KafkaSettings;
 use pinrelay::kafka::transactions::{TransactionEvent, TransactionFailure};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -161,21 +164,45 @@ async fn a_producer_that_is_fenced_is_replaced_once_and_then_names_the_identity(
 }
 
 #[tokio::test]
-async fn a_row_that_no_record_can_hold_is_named_and_its_transaction_comes_back() {
+async fn a_row_with_the_longest_texts_that_a_record_can_have_is_shortened_and_written() {
     let broker = Broker::shared().await;
-    let mut settings = settings(broker, "too-large");
-    settings.max_message_bytes = 2_000;
+    let settings = settings(broker, "long-texts");
     let (member, mut writer) = rig(broker, &settings).await;
-    let mut large = part(0, 2);
-    large.rows[1] = row(1, &"x".repeat(3_000));
-    let event = writer.commit(transaction(1, vec![large])).await;
-    let TransactionEvent::Failed(TransactionFailure::RowTooLarge { partition: p, offset, bytes }) = event else {
-        panic!("{event:?}")
+    let mut long = part(0, 2);
+    long.rows[1] = row(1, &"x".repeat(2_000_000));
+    let event = writer.commit(transaction(1, vec![long])).await;
+    assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+    let rows = broker.read_all(&settings.audit_topic).await;
+    let shortened = |message: &OwnedMessage| {
+        let mut headers = message.headers().into_iter().flat_map(Headers::iter);
+        let header = headers.find(|header| header.key == "pinrelay-shortened")?;
+        let row = audit::read(message.payload().unwrap()).unwrap();
+        Some((header.value.unwrap().to_vec(), row.event_id.unwrap().len()))
     };
-    assert_eq!((p, offset.0), (partition(0), 1));
-    assert!(3_000 < bytes);
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.iter().filter_map(shortened).collect::<Vec<_>>(), [(b"event_id".to_vec(), 1024)]);
+    writer.close().await;
+    member.close(Leaving::Leave).await;
+}
+
+#[tokio::test]
+async fn a_topic_that_takes_smaller_records_than_it_did_at_the_start_halts_and_loses_nothing() {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, "smaller-records");
+    let (member, mut writer) = rig(broker, &settings).await;
+    let admin: AdminClient<DefaultClientContext> = broker.client().create().unwrap();
+    let audit = ResourceSpecifier::Topic(&settings.audit_topic);
+    let config = AlterConfig::new(audit).set("max.message.bytes", "100").set("cleanup.policy", "delete");
+    for altered in admin.alter_configs([&config], &AdminOptions::new()).await.unwrap() {
+        altered.unwrap();
+    }
+    let refused = transaction(1, vec![part(0, 2)]);
+    let event = writer.commit(refused.clone()).await;
+    let TransactionEvent::Failed(TransactionFailure::Refused(why)) = event else { panic!("{event:?}") };
+    assert_eq!(why, "a record is too large for its topic");
     let event = writer.next().await;
-    assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Aborted(_), .. }), "{event:?}");
+    let TransactionEvent::Ended { fate: Fate::Aborted(back), .. } = event else { panic!("{event:?}") };
+    assert_eq!(back, refused);
     assert_eq!(broker.read_all(&settings.audit_topic).await.len(), 0);
     writer.close().await;
     member.close(Leaving::Leave).await;

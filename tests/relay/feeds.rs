@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::account::Account;
 use super::process::{binary, run, text};
 use super::shop::{PATIENCE, Shop, Terms};
-use super::support::Broker;
+use super::support::{Broker, Input};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_feeds_end_in_the_audit_topic_with_exactly_one_row_for_each_record() {
@@ -88,6 +88,49 @@ fn poison(random: &mut StdRng) -> Vec<Vec<u8>> {
     let framed = |rest: Vec<u8>| [head.clone(), rest].concat();
     let endless = framed([0xff; 9].to_vec());
     [bytes(64), bytes(100_000), framed(bytes(64)), framed(bytes(100_000)), endless, head.clone(), Vec::new()].into()
+}
+
+/// With and without key and value, and with headers that nobody reads, that are wrong, or that are empty or large.
+fn odd() -> impl Iterator<Item = Input> {
+    let values = [None, Some(Vec::new()), Some(vec![0xff; 100])];
+    let keys = [None, Some(Vec::new()), Some(vec![0xfe; 70_000])];
+    let header = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
+    let headers = [
+        vec![],
+        vec![header("", b""), header("traceparent", b"00-nonsense"), header("traceparent", &[0xff; 55])],
+        vec![header("__value_schema_id", &[1; 3]), header("shop", &[0; 100_000]), header("shop", b"again")],
+    ];
+    values.into_iter().flat_map(move |value| {
+        let headers = headers.clone();
+        keys.clone().into_iter().flat_map(move |key| {
+            let value = value.clone();
+            headers.clone().into_iter().map(move |headers| Input {
+                partition: 1,
+                key: key.clone(),
+                value: value.clone(),
+                headers,
+            })
+        })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_without_value_or_key_and_with_odd_headers_have_their_row_like_any_other() {
+    let mut shop = Shop::open(Broker::shared().await, "odd-records", 15, Terms::default()).await;
+    let relay = shop.spawn("a");
+    shop.sell(500).await;
+    for input in odd() {
+        let outcome = if input.value.is_none() { OutcomeKind::Skipped } else { OutcomeKind::Undecodable };
+        shop.put_as(DemoFeed::Order, input, outcome).await;
+    }
+    // The same headers beside events that are sent.
+    for input in odd().filter(|input| input.key.is_none() && input.value.is_none()) {
+        shop.headers = input.headers;
+        shop.sell(200).await;
+    }
+    shop.settled().await;
+    relay.leave(PATIENCE).await;
+    Account::of(&shop).await.assert_calm();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -92,6 +92,16 @@ impl Shop<'_> {
         assignments.await.unwrap().map(|assignment| self.partitions(&assignment))
     }
 
+    /// How many members the group has.
+    pub(crate) async fn members(&self) -> usize {
+        let (client, group) = (self.group_client(), self.name.clone());
+        let counting = spawn_blocking(move || {
+            let list = client.fetch_group_list(Some(&group), ANSWER).unwrap();
+            list.groups().iter().map(|group| group.members().len()).sum()
+        });
+        counting.await.unwrap()
+    }
+
     /// Reads Kafka's consumer protocol: version, then topics, each with its partitions.
     fn partitions(&self, assignment: &[u8]) -> Owned {
         let mut owned = Owned::new();

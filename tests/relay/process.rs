@@ -68,6 +68,19 @@ impl Relay {
         assert!(sent.unwrap().success(), "no signal for a process that has ended");
     }
 
+    /// Tells it, by the command for that, that its next stop is for good.
+    pub(crate) async fn will_leave(&self) {
+        let mut command = binary();
+        command.args(["leave", "--pid", &self.child.id().to_string()]);
+        let told = run(command).await;
+        assert_eq!(told.status.code(), Some(0), "{}", text(&told.stderr));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !fs::read_to_string(&self.log).unwrap().contains("the next stop leaves the group") {
+            assert!(Instant::now() < deadline, "it does not say that it heard it");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The most memory that it has had at a time, in MiB.
     pub(crate) fn most_memory_mib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -253,8 +253,12 @@ impl<'b> Shop<'b> {
 
     /// Writes one record that is not the generator's.
     pub(crate) async fn put(&mut self, feed: DemoFeed, partition: i32, value: Vec<u8>, outcome: OutcomeKind) {
-        self.expect(feed, partition, outcome);
-        let input = Input { partition, value: Some(value), ..Input::default() };
+        self.put_as(feed, Input { partition, value: Some(value), ..Input::default() }, outcome).await;
+    }
+
+    /// As [`Self::put`], with key and headers, or without a value.
+    pub(crate) async fn put_as(&mut self, feed: DemoFeed, input: Input, outcome: OutcomeKind) {
+        self.expect(feed, input.partition, outcome);
         self.broker.produce(&self.topic(feed), vec![input]).await;
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pinrelay::pinterest::sandbox::{Fault, Stage, When};
+use tokio::time::Instant;
 
 use super::account::Account;
 use super::process::Signal;
@@ -48,5 +49,44 @@ async fn a_second_signal_ends_a_process_at_once_and_nothing_is_lost() {
     account.assert_sound();
     assert!(0 < account.marked && 0 < account.in_doubt, "no post was under way: {:?}", account.marked);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_leaves_for_good_leaves_its_partitions_to_the_others_at_once() {
+    // Whoever waits for the session waits for longer than this test.
+    let terms = Terms { times: LONG_SESSION, ..Terms::slow() };
+    let mut shop = Shop::open(Broker::shared().await, "leaving", 33, terms).await;
+    shop.desk.faults([(When::Always, Fault::Delay { ms: 40, spread_ms: 0, at: Stage::AfterTaking })]);
+    let (staying, going) = (shop.spawn("a"), shop.spawn("b"));
+    let [_, given_up] = shop.shared_by(["a", "b"]).await;
+    shop.sell(4_000).await;
+    shop.desk.until(PATIENCE, |stats| 500 <= stats.processed).await;
+    going.will_leave().await;
+    going.leave(Duration::from_secs(10)).await;
+    let (gone, before) = (Instant::now(), shop.committed().await);
+    shop.shared_by(["a"]).await;
+    shop.moves_on(&given_up, &before).await;
+    println!("its partitions go on {:?} after its end, and the session lasts for 5 min", gone.elapsed());
+    assert!(gone.elapsed() < Duration::from_mins(1), "it took {:?}", gone.elapsed());
+    shop.settled().await;
+    staying.leave(PATIENCE).await;
+    Account::of(&shop).await.assert_calm();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_stop_is_for_good_the_group_has_no_member_left_when_the_last_one_has_stopped() {
+    for (name, times, members) in [("stops-to-leave", LEAVES, 0), ("stops-to-stay", LONG_SESSION, 1)] {
+        let mut shop = Shop::open(Broker::shared().await, name, 34, Terms { times, ..Terms::default() }).await;
+        shop.sell(100).await;
+        let relay = shop.spawn("a");
+        shop.settled().await;
+        relay.leave(PATIENCE).await;
+        assert_eq!(shop.members().await, members, "{name}");
+    }
+}
+
+const LEAVES: &str =
+    "on_stop: leave, session_timeout: 5m, transaction_timeout: 2s, drain_deadline: 3s, termination_grace: 10s";
+
+const LONG_SESSION: &str = "session_timeout: 5m, transaction_timeout: 2s, drain_deadline: 3s, termination_grace: 10s";
 
 const SLOW_DRAIN: &str = "session_timeout: 6s, transaction_timeout: 2s, drain_deadline: 30s, termination_grace: 1m";

@@ -73,6 +73,8 @@ mounted as folders, never as single files (`subPath`): such a mount is never upd
 {{- $groupId := default (printf "%s.%s" .Release.Namespace (include "pinrelay.fullname" .)) $values.kafka.groupId }}
 {{- $kafka := dict "bootstrap" $values.kafka.bootstrap "group_id" $groupId "instance_id" (dict "env" "PINRELAY_INSTANCE") }}
 {{- $_ := set $kafka "termination_grace" (printf "%ds" (int64 $values.terminationGracePeriodSeconds)) }}
+{{- /* KEDA takes processes away for good; whoever restarts one of a fixed number wants its partitions where they were. */}}
+{{- $_ := set $kafka "on_stop" (default (ternary "leave" "stay" $values.keda.enabled) $values.kafka.onStop) }}
 {{- $properties := include "pinrelay.kafkaProperties" (dict "Values" $values) | fromYaml }}
 {{- if $properties }}{{ $_ := set $kafka "properties" $properties }}{{ end }}
 {{- $kafka = merge (deepCopy $values.kafka.settings) $kafka }}

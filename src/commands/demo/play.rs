@@ -37,7 +37,8 @@ pub(super) async fn play(arguments: &Arguments) -> Result<Report, Failure> {
     let (stop, stopped) = unbounded_channel();
     let (progress, watched) = watch::channel(Progress::default());
     let traces = Traces { one_in: 0, spans: None, names: Names::of(&stage.config) };
-    let relay = tokio::spawn(run::run(parts, stopped, progress, traces));
+    let (_leaving, staying) = watch::channel(run::Leaving::Stay);
+    let relay = tokio::spawn(run::run(parts, stopped, staying, progress, traces));
     // Joining the group takes seconds, and would be all that the latencies show.
     let joined = wait_until_reading(watched.clone()).await;
     let begun = clock::boot();
