@@ -4,6 +4,8 @@
 //! The tables of `docs/audit.md` and `docs/configuration.md` are checked where they are made, in `src/`.
 
 #[cfg(test)]
+mod guarantees;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod rules;

@@ -7,7 +7,7 @@ use pinrelay::pipeline::Rule;
 use crate::pages::{Page, files, read};
 
 /// `T4`, `R11`.
-fn is_letter(word: &str) -> bool {
+pub(crate) fn is_letter(word: &str) -> bool {
     let mut chars = word.chars();
     let digits = chars.as_str().len() - 1;
     chars.next().is_some_and(|c| matches!(c, 'G' | 'P' | 'R' | 'T'))
@@ -49,7 +49,7 @@ fn every_letter_that_the_code_names_is_explained_and_every_explained_one_is_name
 }
 
 /// Each variant with the letter that its comment begins with.
-fn rules_by_letter(text: &str) -> Vec<(String, String)> {
+pub(crate) fn rules_by_letter(text: &str) -> Vec<(String, String)> {
     let (_, body) = text.split_once("pub enum Rule {").expect("the enum begins");
     let body = body.split_once("\n}").expect("the enum ends").0;
     let mut letter = None;

@@ -56,6 +56,9 @@ mod worlds {
     /// Most worlds in which a negative control is looked for.
     const CONTROL_WORLDS: u64 = 6000;
 
+    /// A long run says so often how far it is.
+    const TOLD_EVERY: u64 = 10_000;
+
     /// Worlds for a control that is expected to do no harm.
     const HARMLESS_WORLDS: u64 = 300;
 
@@ -88,6 +91,9 @@ mod worlds {
         let worlds = number("SIMULATION_WORLDS").unwrap_or(WORLDS);
         let first = number("SIMULATION_FIRST").unwrap_or(0);
         for seed in first..first + worlds {
+            if first < seed && (seed - first).is_multiple_of(TOLD_EVERY) {
+                println!("{kind:?}: {} of {worlds} worlds", seed - first);
+            }
             let report = run(kind, seed, Broken::Nothing, Trace::Silent);
             events += report.events;
             in_doubt += report.in_doubt;
@@ -154,6 +160,8 @@ mod worlds {
         holds(Kind::Growth);
     }
 
+    /// `scripts/soak-simulation` asks for other numbers of worlds.
+    ///
     /// With `SIMULATION_SHARES` every control runs in so many worlds of each of its kinds, and the share of those in
     /// which it was caught is printed; else each runs until it is caught. `SIMULATION_BROKEN` names a single one.
     #[test]
