@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::draft::{Content, Draft};
-use super::encode::Json;
+use super::encode::{Json, Key};
 use super::event_rules::{CustomerType, Derive, EventRules, PhoneRegion};
 use super::finish::{Notes, Privacy, Required, Warning};
 use super::rules::{DropReason, amounts, email, ids, network, person, phone, places, texts, times};
@@ -16,6 +16,11 @@ use crate::domain::{Hashed, Identity, IdentitySet, UnixMillis};
 
 /// Most hashes of one parameter. Pinterest names no limit; nobody has so many addresses.
 const MAX_HASHES: usize = 100;
+
+const USER_DATA: Key = Key::new("user_data");
+const CUSTOM_DATA: Key = Key::new("custom_data");
+const APP_INFO: Key = Key::new("app_info");
+const DEVICE_INFO: Key = Key::new("device_info");
 
 pub(super) struct Money<'d> {
     pub(super) value: Option<Cow<'d, str>>,
@@ -44,8 +49,8 @@ pub(super) fn write(
     body.plain_span(Target::PartnerName, Target::Wifi);
     body.user_data();
     body.custom_data(privacy, money);
-    body.plain_object("app_info", Target::AppInfoAppId, Target::AppInfoWindowWidth);
-    body.plain_object("device_info", Target::DeviceInfoBatteryLevel, Target::DeviceInfoType);
+    body.plain_object(&APP_INFO, Target::AppInfoAppId, Target::AppInfoWindowWidth);
+    body.plain_object(&DEVICE_INFO, Target::DeviceInfoBatteryLevel, Target::DeviceInfoType);
     (body.json.finish(), body.identity)
 }
 
@@ -102,7 +107,7 @@ fn hash_of(normal: Result<Cow<'_, str>, DropReason>) -> Result<Hashed, DropReaso
 impl Body<'_> {
     /// Always there, even empty: Pinterest requires it.
     fn user_data(&mut self) {
-        self.json.open_object("user_data");
+        self.json.open_object(&USER_DATA);
         let country = self.country();
         let around = Around { country: country.as_deref(), phone_region: self.rules.phone_region, now: self.now };
         let mut seen = Vec::new();
@@ -170,7 +175,7 @@ impl Body<'_> {
     }
 
     fn custom_data(&mut self, privacy: &Privacy<'_>, money: &Money<'_>) {
-        let object = self.json.open_object("custom_data");
+        let object = self.json.open_object(&CUSTOM_DATA);
         if let Some(currency) = money.currency {
             self.json.text(Target::CustomCurrency.key(), currency);
         }
@@ -249,7 +254,7 @@ impl Body<'_> {
         self.json.close_list_unless_empty(list);
     }
 
-    fn plain_object(&mut self, key: &str, first: Target, last: Target) {
+    fn plain_object(&mut self, key: &Key, first: Target, last: Target) {
         let object = self.json.open_object(key);
         self.plain_span(first, last);
         self.json.close_object_unless_empty(object);
@@ -312,7 +317,7 @@ fn already_hashed(value: &Value<'_>) -> Option<Result<Hashed, DropReason>> {
 fn write_plain(
     json: &mut Json,
     rules: &EventRules,
-    key: &str,
+    key: &Key,
     kind: TargetKind,
     value: &Value<'_>,
 ) -> Result<(), DropReason> {

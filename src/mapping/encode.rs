@@ -7,6 +7,42 @@ pub(super) struct Json {
     out: Vec<u8>,
 }
 
+/// A key as it stands in the body, made by the compiler: with its quotes, and with what stands before and behind it.
+pub(super) struct Key {
+    bytes: [u8; Self::SIZE],
+    len: usize,
+}
+
+impl Key {
+    /// Pinterest's longest key has 30 letters; a longer one does not compile.
+    const SIZE: usize = 36;
+
+    /// Keys are Pinterest's names: nothing in them needs escaping.
+    #[expect(clippy::indexing_slicing, reason = "the compiler refuses a key that is too long")]
+    pub(super) const fn new(name: &str) -> Self {
+        let mut bytes = [0; Self::SIZE];
+        let mut len = 2;
+        (bytes[0], bytes[1]) = (b',', b'"');
+        let mut rest = name.as_bytes();
+        while let [byte, behind @ ..] = rest {
+            bytes[len] = *byte;
+            len += 1;
+            rest = behind;
+        }
+        (bytes[len], bytes[len + 1]) = (b'"', b':');
+        Self { bytes, len: len + 2 }
+    }
+
+    fn behind_another(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Without the comma.
+    fn first(&self) -> &[u8] {
+        self.bytes.get(1..self.len).unwrap_or_default()
+    }
+}
+
 /// Where an object or a list began, so that an empty one can be taken back.
 #[derive(Clone, Copy)]
 pub(super) struct Opened {
@@ -31,22 +67,22 @@ impl Json {
         self.out
     }
 
-    pub(super) fn text(&mut self, key: &str, text: &str) {
+    pub(super) fn text(&mut self, key: &Key, text: &str) {
         self.key(key);
         self.push_text(text);
     }
 
-    pub(super) fn integer(&mut self, key: &str, number: i64) {
+    pub(super) fn integer(&mut self, key: &Key, number: i64) {
         self.key(key);
         self.push_integer(number);
     }
 
-    pub(super) fn boolean(&mut self, key: &str, flag: bool) {
+    pub(super) fn boolean(&mut self, key: &Key, flag: bool) {
         self.key(key);
         self.out.extend_from_slice(if flag { b"true" } else { b"false" });
     }
 
-    pub(super) fn open_object(&mut self, key: &str) -> Opened {
+    pub(super) fn open_object(&mut self, key: &Key) -> Opened {
         let before = self.out.len();
         self.key(key);
         self.open(b'{', before)
@@ -59,7 +95,7 @@ impl Json {
         self.open(b'{', before)
     }
 
-    pub(super) fn open_list(&mut self, key: &str) -> Opened {
+    pub(super) fn open_list(&mut self, key: &Key) -> Opened {
         let before = self.out.len();
         self.key(key);
         self.open(b'[', before)
@@ -107,19 +143,20 @@ impl Json {
         stands
     }
 
-    /// A comma, unless this is the first within its brackets. No value ends in an opening bracket: texts end in `"`.
+    /// A comma, unless this is the first within its brackets.
     fn comma(&mut self) {
-        if !matches!(self.out.last(), Some(b'{' | b'[')) {
+        if !self.is_first() {
             self.out.push(b',');
         }
     }
 
-    /// Keys are Pinterest's names: nothing in them needs escaping.
-    fn key(&mut self, key: &str) {
-        self.comma();
-        self.out.push(b'"');
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
+    fn key(&mut self, key: &Key) {
+        self.out.extend_from_slice(if self.is_first() { key.first() } else { key.behind_another() });
+    }
+
+    /// Whether nothing stands within the brackets yet. No value ends in an opening bracket: texts end in `"`.
+    fn is_first(&self) -> bool {
+        matches!(self.out.last(), Some(b'{' | b'['))
     }
 
     fn push_text(&mut self, text: &str) {
@@ -208,14 +245,14 @@ mod tests {
     #[test]
     fn what_stays_empty_leaves_no_trace() {
         let body = written(|json| {
-            let empty = json.open_object("a");
+            let empty = json.open_object(&Key::new("a"));
             json.close_object_unless_empty(empty);
-            json.boolean("b", false);
-            let list = json.open_list("c");
+            json.boolean(&Key::new("b"), false);
+            let list = json.open_list(&Key::new("c"));
             let element = json.open_element();
             json.close_object_unless_empty(element);
             assert!(!json.close_list_unless_empty(list));
-            json.open_object("d");
+            json.open_object(&Key::new("d"));
             json.close_object();
         });
         assert_eq!(body, r#"{"b":false,"d":{}}"#);
@@ -224,15 +261,15 @@ mod tests {
     #[test]
     fn elements_are_separated_and_nested() {
         let body = written(|json| {
-            let list = json.open_list("a");
+            let list = json.open_list(&Key::new("a"));
             for n in 0..2 {
                 let element = json.open_element();
-                json.integer("n", n);
-                json.text("t", "{[");
+                json.integer(&Key::new("n"), n);
+                json.text(&Key::new("t"), "{[");
                 json.close_object_unless_empty(element);
             }
             assert!(json.close_list_unless_empty(list));
-            let hashes = json.open_list("h");
+            let hashes = json.open_list(&Key::new("h"));
             json.hash_element(&Hashed::of("abc"));
             json.text_element("x");
             json.close_list_unless_empty(hashes);
@@ -252,9 +289,9 @@ mod tests {
         #[test]
         fn text_and_numbers_read_back_as_themselves(text in "[\\x00-\\x7f\\PC]{0,40}", number: i64, flag: bool) {
             let body = written(|json| {
-                json.text("t", &text);
-                json.integer("n", number);
-                json.boolean("b", flag);
+                json.text(&Key::new("t"), &text);
+                json.integer(&Key::new("n"), number);
+                json.boolean(&Key::new("b"), flag);
             });
             let read: Value = serde_json::from_str(&body).expect("JSON");
             prop_assert_eq!(read, json!({"t": text, "n": number, "b": flag}));

@@ -326,3 +326,6 @@ mod properties;
 
 #[cfg(test)]
 mod choices;
+
+#[cfg(test)]
+mod vectors;

@@ -85,8 +85,39 @@ const IDS: [Target; 6] = [
     Target::UserPartnerId,
     Target::CustomExternalMeasurementId,
 ];
-/// What the names of fields with addresses and phone numbers contain.
-const PERSONAL: [&str; 6] = ["email", "e_mail", "mail_address", "phone", "msisdn", "mobile_number"];
+/// What the names of fields with addresses and phone numbers contain, and words that are too short to be looked for
+/// within others: the last one of a name.
+const PERSONAL: [&str; 4] = ["email", "phone", "msisdn", "mobilenumber"];
+const LAST_WORDS: [&str; 2] = ["tel", "mobile"];
+
+/// Whether a field of this name holds an e-mail address or a phone number, as far as a name tells. `mobile` before
+/// another word is where an order comes from.
+fn is_personal(name: &str) -> bool {
+    let words = words(name);
+    let joined = words.concat();
+    let last = words.last().map_or("", String::as_str);
+    PERSONAL.iter().any(|part| joined.contains(part))
+        || LAST_WORDS.contains(&last)
+        || words.iter().any(|word| word == "mail")
+}
+
+/// The words of `customer_mail`, `customerMail` and `customer-mail`, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut is_inside = false;
+    for c in name.chars() {
+        let begins = !c.is_alphanumeric() || (is_inside && c.is_uppercase());
+        if begins {
+            words.push(String::new());
+        }
+        is_inside = c.is_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
 
 impl Plan {
     /// What its author should know.
@@ -98,10 +129,8 @@ impl Plan {
         };
         let mut cautions = Vec::new();
         for told in sources.iter().filter(|told| told.target.is_some_and(|target| IDS.contains(&target))) {
-            let name = told.path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-            let is_personal =
-                feeds(&told.path, &[Target::UserEm, Target::UserPh]) || PERSONAL.iter().any(|word| name.contains(word));
-            if is_personal {
+            let name = told.path.rsplit('.').next().unwrap_or_default();
+            if feeds(&told.path, &[Target::UserEm, Target::UserPh]) || is_personal(name) {
                 cautions.push(Caution {
                     path: told.path.clone(),
                     what: format!("{} is fed by what looks like an e-mail address or a phone number", told.name),
@@ -160,6 +189,34 @@ mod tests {
         fields.sort();
         targets.sort();
         assert_eq!(targets, fields);
+    }
+
+    #[test]
+    fn the_names_of_fields_with_addresses_and_numbers_are_known() {
+        for name in [
+            "email",
+            "eMail",
+            "e_mail",
+            "customerMail",
+            "MAIL",
+            "mail_address",
+            "emails[]",
+            "workEmailAddress",
+            "phone",
+            "phoneNumber",
+            "telephone_no",
+            "tel",
+            "customer_tel",
+            "msisdn",
+            "mobile",
+            "mobile_number",
+            "billingMobile",
+        ] {
+            assert!(is_personal(name), "{name}");
+        }
+        for name in ["order_no", "mailing_id", "mobile_order_id", "telemetry_id", "hotel", "intel", "receiptSeq", ""] {
+            assert!(!is_personal(name), "{name}");
+        }
     }
 
     #[test]

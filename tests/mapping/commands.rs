@@ -178,9 +178,27 @@ fn schemas_are_checked_without_a_configuration() {
 
     let output = run(&["schema", "check", "--targets", "schemas/order.avsc"], b"");
     let shown = text(&output.stdout);
-    for line in
-        ["user_data.hashed_maids", "  sent as  decimal text", "  fed by   schemas/order.avsc: total_minor (scale 2)"]
-    {
+    for line in [
+        "user_data.hashed_maids",
+        "  sent as  decimal text",
+        "  fed by   schemas/order.avsc: total_minor (scale 2)",
+        "  fed by   schemas/order.avsc: tag_event_id (order 1)",
+    ] {
         assert!(shown.lines().any(|shown| shown == line), "{line} is not in {shown}");
     }
+}
+
+#[test]
+fn an_id_that_comes_from_an_address_is_warned_of_and_maps_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lead.avsc");
+    let constants = r#"{"event_name": "lead", "action_source": "web", "event_time": "2026-11-24T06:00:00Z", "user_data.em": "a@example.com"}"#;
+    let fields = r#"{"name": "customerMail", "type": "string", "pinterest": "event_id"}"#;
+    let schema = format!(r#"{{"type": "record", "name": "Lead", "pinterest": {constants}, "fields": [{fields}]}}"#);
+    std::fs::write(&file, schema).unwrap();
+    let name = file.to_str().unwrap();
+    let output = run(&["schema", "check", name], b"");
+    let warning = format!("{name}: warning: customerMail: event_id is fed by what looks like an e-mail address");
+    assert!(text(&output.stdout).contains(&warning), "{}", text(&output.stdout));
+    assert_eq!(output.status.code(), Some(0));
 }

@@ -46,6 +46,30 @@ async fn wrong_credentials_end_the_start_with_a_message_and_are_read_again_while
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_and_a_password_are_shown_from_the_first_topic_to_the_last_row() {
+    const BASIC: &str = "auth: {basic: {user: Aladdin, password: {file: registry-password}}}";
+    let stage = Stage::open("basic", "confluent").await;
+    let password = stage.folder().join("registry-password");
+    // The example of RFC 7617, 2.
+    stage.proxy.demand("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    fs::write(&password, "closed sesame").unwrap();
+    let (code, out) = stage.topics(&["--apply"], BASIC).await;
+    assert_eq!(code, Some(1));
+    assert!(out.contains("schema registry refuses: answered 401 Unauthorized"), "{out}");
+
+    fs::write(&password, "open sesame\n").unwrap();
+    let (code, out) = stage.topics(&["--apply"], BASIC).await;
+    assert_eq!(code, Some(0), "{out}");
+    let relay = stage.spawn(BASIC);
+    let id = stage.apicurio.register("basic.leads-value", &writer(&[])).await;
+    stage.write_framed(0, &[(id, lead("1"))]).await;
+    assert_eq!(outcomes(&stage.rows(1).await, 0), [("delivered", 1)]);
+    relay.leave(PATIENCE).await;
+    assert_eq!(stage.proxy.count(&format!("GET /schemas/ids/{id}")), 1);
+    assert!(!stage.logged().contains("sesame"), "a secret is told");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_that_fails_or_throttles_for_a_while_costs_time_alone() {
     let stage = Stage::open("away", "confluent").await.with_topics().await;
     let id = stage.apicurio.register("away.leads-value", &writer(&[])).await;

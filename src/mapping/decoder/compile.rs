@@ -154,10 +154,7 @@ impl Compiler<'_> {
 
     fn plain(&mut self, from: TypeId, written: &Kind, read: &Kind, to: &Node) -> Result<Op, Unresolvable> {
         if !to.is_wanted() {
-            return match likeness_of(written, read) {
-                Some(_) => Ok(Op::Skip(from)),
-                None => Err(cannot(written, read)),
-            };
+            return if are_of_a_kind(written, read) { Ok(Op::Skip(from)) } else { Err(cannot(written, read)) };
         }
         let read_op = match (written, read) {
             (Kind::Record(written), Kind::Record(read)) => return self.record(written, read, to),
@@ -295,21 +292,24 @@ enum Likeness {
 
 /// How a type of the writer's, no union, is like a branch of the reader's union.
 fn likeness_of(written: &Kind, read: &Kind) -> Option<Likeness> {
-    let promotes = match (written, read) {
-        (Kind::Record(_), Kind::Record(_)) | (Kind::Enum(_), Kind::Enum(_)) | (Kind::Fixed(_), Kind::Fixed(_)) => {
-            return named_likeness(written.names()?, read.names()?);
-        }
+    match (written.names(), read.names()) {
+        _ if !are_of_a_kind(written, read) => None,
+        (Some(written), Some(read)) => named_likeness(written, read),
+        _ if written.word() == read.word() => Some(Likeness::Same),
+        _ => Some(Likeness::Promotion),
+    }
+}
+
+/// Whether one is the other or can be promoted to it, whatever their names are.
+fn are_of_a_kind(written: &Kind, read: &Kind) -> bool {
+    match (written, read) {
         (Kind::Int, Kind::Long | Kind::Float | Kind::Double)
         | (Kind::Long, Kind::Float | Kind::Double)
         | (Kind::Float, Kind::Double)
         | (Kind::String, Kind::Bytes)
         | (Kind::Bytes, Kind::String) => true,
-        _ => false,
-    };
-    if written.word() == read.word() {
-        return Some(Likeness::Same);
+        _ => written.word() == read.word(),
     }
-    promotes.then_some(Likeness::Promotion)
 }
 
 fn named_likeness(written: &Names, read: &Names) -> Option<Likeness> {

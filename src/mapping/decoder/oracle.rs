@@ -256,3 +256,49 @@ fn the_oracles_known_holes_are_closed_here() {
         assert_eq!(found.as_deref().map_err(|reason| *reason), ours, "{hole}");
     }
 }
+
+/// The holes that would end the test's process if apache-avro were asked: a value that nests as deep as it likes takes
+/// its stack, and a few bytes take its memory, because a list may hold 512 MiB by default.
+#[test]
+fn what_costs_the_oracle_its_stack_or_its_memory_ends_at_once_here() {
+    let record = |ty: &str| {
+        format!(
+            r#"{{"type": "record", "name": "R", "fields": [{{"name": "a", "type": "string", "pinterest": "user_data.external_id"}}, {{"name": "v", "type": {ty}}}]}}"#
+        )
+    };
+    let plan = Plan::unchecked(&record("\"null\""));
+    let tree = r#"{"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}"#;
+    let a_billion = [0x80, 0xa8, 0xd6, 0xb9, 0x07];
+    for (hole, ty, payload, reason) in [
+        ("a value as deep as it likes", tree.to_owned(), vec![2; 1_000_000], Reason::TooLarge),
+        ("a list of nothing", r#"{"type": "array", "items": "null"}"#.into(), a_billion.to_vec(), Reason::TooLarge),
+        (
+            "a list of lists of nothing",
+            r#"{"type": "array", "items": {"type": "array", "items": "null"}}"#.into(),
+            [&[2][..], &a_billion, &[0, 0]].concat(),
+            Reason::TooLarge,
+        ),
+        (
+            "a list with more items than bytes",
+            r#"{"type": "array", "items": "long"}"#.into(),
+            a_billion.to_vec(),
+            Reason::Truncated,
+        ),
+        ("text longer than the payload", "\"string\"".into(), a_billion.to_vec(), Reason::Truncated),
+    ] {
+        let stepped_over = Decoder::compile(&record(&ty), &[], &plan).unwrap();
+        let payload = [&b"\x02x"[..], &payload].concat();
+        let found = stepped_over.decode_into(&payload, &mut Listed::default()).map_err(|fault| fault.reason);
+        assert_eq!(found, Err(reason), "{hole}");
+    }
+    let endless = format!(
+        r#"{{"type": "record", "name": "R", "fields": [{{"name": "v", "type": {}, "pinterest": "lane"}}]}}"#,
+        r#"{"type": "array", "items": ["null", "string"]}"#
+    );
+    let wanted = Decoder::compile(&endless, &[], &Plan::unchecked(&endless)).unwrap();
+    let found = wanted.decode_into(&a_billion, &mut Listed::default()).map_err(|fault| fault.reason);
+    assert_eq!(found, Err(Reason::Truncated));
+    // A `fixed` of a terabyte is no schema here, and never an allocation.
+    let wide = record(r#"{"type": "fixed", "name": "Wide", "size": 1099511627776}"#);
+    assert!(Decoder::compile(&wide, &[], &plan).is_err());
+}

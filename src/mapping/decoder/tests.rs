@@ -107,6 +107,20 @@ fn fields_are_matched_by_name_then_by_alias_and_the_rest_is_stepped_over() {
 }
 
 #[test]
+fn names_of_records_count_inside_unions_alone() {
+    let constants_alone = plan("");
+    let one_field = plan(r#"{"name": "id", "type": "string", "pinterest": "custom_data.order_id"}"#);
+    for name in ["R", "shop.R", "Renamed", "shop.v2.OrderPlaced"] {
+        let writer =
+            format!(r#"{{"type": "record", "name": "{name}", "fields": [{{"name": "id", "type": "string"}}]}}"#);
+        assert_eq!(read(&constants_alone, &writer, b"\x02a").as_deref(), Ok(""), "{name}");
+        assert_eq!(read(&one_field, &writer, b"\x02a").as_deref(), Ok("id=text a"), "{name}");
+    }
+    let map = r#"{"type": "map", "values": "string"}"#;
+    assert_eq!(read(&constants_alone, map, b"\x00"), Err("the writer's map cannot be read as record R".into()));
+}
+
+#[test]
 fn unions_are_resolved_branch_by_branch() {
     let person = r#"{"type": "record", "name": "a.Person", "aliases": ["old.Human"], "fields": [{"name": "n", "type": "string", "pinterest": "user_data.fn"}]}"#;
     let plan = plan(&format!(

@@ -79,6 +79,17 @@ pub(super) struct Rank {
     pub(super) part: Option<PartOf>,
 }
 
+impl Rank {
+    pub(super) fn words(&self) -> String {
+        let part = |part: &PartOf| match &*part.join {
+            JOIN => format!("part {}", part.number),
+            join => format!("part {} behind {join}", part.number),
+        };
+        let words = [self.order.map(|order| format!("order {order}")), self.part.as_ref().map(part)];
+        words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// One of several fields of which a text is composed.
 pub(super) struct PartOf {
     pub(super) number: i64,

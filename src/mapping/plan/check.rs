@@ -108,7 +108,8 @@ impl Slots<'_> {
             }
         }
         if !parts.is_empty() {
-            let source = Arc::new(Source { path, place, reading: Reading::default(), slot: None });
+            let source =
+                Arc::new(Source { path, place, reading: Reading::default(), slot: None, standing: Box::default() });
             self.outlets.push(Outlet::Joined { source, parts: parts.into() });
         }
     }

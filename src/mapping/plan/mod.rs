@@ -59,6 +59,8 @@ pub(crate) struct Source {
     pub(crate) reading: Reading,
     /// Set where several sources feed one target: where its value waits.
     pub(crate) slot: Option<usize>,
+    /// How it stands to the other sources of its target, in words.
+    standing: Box<str>,
 }
 
 /// What comes of the values that wait in slots.
@@ -120,7 +122,9 @@ impl Told {
             Place::Target(target) => Some(target),
             Place::Content(_) => None,
         };
-        Self { target, name: source.place.path(), path: source.path.to_string(), reading: source.reading.words() }
+        let mut words = vec![source.standing.to_string(), source.reading.words()];
+        words.retain(|words| !words.is_empty());
+        Self { target, name: source.place.path(), path: source.path.to_string(), reading: words.join(", ") }
     }
 }
 

@@ -1,13 +1,16 @@
 //! A record in plain JSON, as people write it, encoded as Avro of the reader schema.
 //!
 //! Unions are untagged: the first branch that fits is taken; Avro's own tagged form is understood too. Beyond Avro's
-//! JSON a timestamp may be a text as in RFC 3339, a date as in `2026-11-24`, and a decimal a number. Keys that the
-//! schema does not declare are passed over, as they are in the topic.
+//! JSON a timestamp may be a text as in RFC 3339, a local one as in `2026-11-24T09:30:00`, a date as in `2026-11-24`, a
+//! decimal a number, and a fixed type hex digits, with the hyphens of a UUID if it is one. Keys that the schema does not
+//! declare are passed over, as they are in the topic.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use super::default::{self, block, bytes, end, long};
 use crate::mapping::schema::{Kind, Logical, Schema, TypeId, Unit};
@@ -160,8 +163,11 @@ fn is_called(kind: &Kind, tag: &str) -> bool {
 fn described(kind: &Kind, logical: Logical) -> String {
     match (kind, logical) {
         (_, Logical::Timestamp(_)) => format!("{} or a time as in 2026-11-24T09:30:00Z", kind.word()),
+        (_, Logical::Local(_)) => format!("{} or a local time as in 2026-11-24T09:30:00", kind.word()),
         (_, Logical::Date) => format!("{} or a day as in 2026-11-24", kind.word()),
         (_, Logical::Decimal { .. }) => format!("{} or a decimal number", kind.word()),
+        (Kind::Fixed(_), Logical::Uuid) => "a UUID".to_owned(),
+        (Kind::Fixed(fixed), _) => format!("{} bytes as {} hex digits", fixed.size, 2 * fixed.size),
         (Kind::Enum(symbols), _) => format!("one of {}", symbols.symbols.join(", ")),
         _ => kind.word().to_owned(),
     }
@@ -170,15 +176,10 @@ fn described(kind: &Kind, logical: Logical) -> String {
 /// What a person writes where Avro's JSON has a count or bytes.
 fn lenient(logical: Logical, kind: &Kind, json: &Json) -> Option<Json> {
     match (logical, json) {
-        (Logical::Timestamp(unit), Json::String(text)) => {
-            let moment: Timestamp = text.parse().ok()?;
-            let count = match unit {
-                Unit::Seconds => moment.as_second(),
-                Unit::Millis => moment.as_millisecond(),
-                Unit::Micros => moment.as_microsecond(),
-                Unit::Nanos => i64::try_from(moment.as_nanosecond()).ok()?,
-            };
-            Some(count.into())
+        (Logical::Timestamp(unit), Json::String(text)) => Some(count(text.parse().ok()?, unit)?.into()),
+        (Logical::Local(unit), Json::String(text)) => {
+            let local: DateTime = text.parse().ok()?;
+            Some(count(TimeZone::UTC.to_timestamp(local).ok()?, unit)?.into())
         }
         (Logical::Date, Json::String(text)) => {
             let day: Date = text.parse().ok()?;
@@ -188,10 +189,39 @@ fn lenient(logical: Logical, kind: &Kind, json: &Json) -> Option<Json> {
             let mut number: Decimal = number.to_string().parse().ok()?;
             number.rescale(scale);
             let bytes = number.mantissa().to_be_bytes();
-            Some(Json::String(sized(&bytes, kind)?.iter().map(|byte| char::from(*byte)).collect()))
+            Some(as_characters(&sized(&bytes, kind)?))
+        }
+        (Logical::Uuid, Json::String(text)) if matches!(kind, Kind::Fixed(_)) => {
+            Some(as_characters(Uuid::try_parse(text).ok()?.as_bytes()))
+        }
+        (_, Json::String(text)) => {
+            let Kind::Fixed(fixed) = kind else { return None };
+            // Avro's JSON has one character for each byte: no such text is one of hex digits, which has twice as many.
+            Some(as_characters(&from_hex(text).filter(|bytes| 0 < fixed.size && bytes.len() == fixed.size)?))
         }
         _ => None,
     }
+}
+
+fn count(moment: Timestamp, unit: Unit) -> Option<i64> {
+    Some(match unit {
+        Unit::Seconds => moment.as_second(),
+        Unit::Millis => moment.as_millisecond(),
+        Unit::Micros => moment.as_microsecond(),
+        Unit::Nanos => i64::try_from(moment.as_nanosecond()).ok()?,
+    })
+}
+
+/// Bytes as Avro's JSON has them.
+fn as_characters(bytes: &[u8]) -> Json {
+    Json::String(bytes.iter().map(|byte| char::from(*byte)).collect())
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
+    rest.is_empty().then(|| pairs.iter().map(byte).collect())?
 }
 
 /// Two's complement, cut to the width of a fixed type.
@@ -217,7 +247,10 @@ mod tests {
         {"name": "day", "type": ["null", {"type": "int", "logicalType": "date"}], "default": null},
         {"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, "default": "\u0000"},
         {"name": "who", "type": ["null", {"type": "record", "name": "Who", "fields": [{"name": "name", "type": "string"}]}], "default": null},
-        {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["A", "B"]}, "default": "A"}]}"#;
+        {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["A", "B"]}, "default": "A"},
+        {"name": "closed", "type": ["null", {"type": "long", "logicalType": "local-timestamp-millis"}], "default": null},
+        {"name": "card", "type": ["null", {"type": "fixed", "name": "Card", "size": 16, "logicalType": "uuid"}], "default": null},
+        {"name": "digest", "type": ["null", {"type": "fixed", "name": "Digest", "size": 2}], "default": null}]}"#;
 
     fn encoded(json: &str) -> Result<Vec<u8>, String> {
         let schema = parse(SCHEMA, &[]).unwrap();
@@ -230,6 +263,13 @@ mod tests {
             (r#"{"at": "1970-01-01T00:00:01Z"}"#, r#"{"at": 1000000, "unknown": 1}"#),
             (r#"{"at": 0, "day": "1970-01-03"}"#, r#"{"at": 0, "day": {"int": 2}}"#),
             (r#"{"at": 0, "who": {"name": "x"}}"#, r#"{"at": 0, "who": {"n.Who": {"name": "x"}}}"#),
+            (r#"{"at": 0, "closed": "1970-01-01T00:00:01.5"}"#, r#"{"at": 0, "closed": 1500}"#),
+            (r#"{"at": 0, "closed": "1970-01-01 00:00:01"}"#, r#"{"at": 0, "closed": 1000}"#),
+            (
+                r#"{"at": 0, "card": "00410a42-7f00-1042-4344-45464748494A"}"#,
+                r#"{"at": 0, "card": "\u0000A\nB\u007f\u0000\u0010BCDEFGHIJ"}"#,
+            ),
+            (r#"{"at": 0, "digest": "41fF"}"#, r#"{"at": 0, "digest": "Aÿ"}"#),
         ] {
             assert_eq!(encoded(people), encoded(avro), "{people}");
             assert!(encoded(people).is_ok(), "{people}");
@@ -250,6 +290,13 @@ mod tests {
             ),
             (r#"{"at": 0, "who": 7}"#, "who: expected null or record, found a number"),
             (r#"{"at": 0, "kind": "C"}"#, "kind: expected one of A, B, found text"),
+            (
+                r#"{"at": 0, "closed": "noon"}"#,
+                "closed: expected null or long or a local time as in 2026-11-24T09:30:00, found text",
+            ),
+            (r#"{"at": 0, "card": "00410a42"}"#, "card: expected null or a UUID, found text"),
+            (r#"{"at": 0, "digest": "41f"}"#, "digest: expected null or 2 bytes as 4 hex digits, found text"),
+            (r#"{"at": 0, "digest": "41fg"}"#, "digest: expected null or 2 bytes as 4 hex digits, found text"),
         ] {
             assert_eq!(encoded(json), Err(misfit.to_owned()), "{json}");
         }

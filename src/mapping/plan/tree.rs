@@ -240,7 +240,13 @@ impl Builder<'_, '_> {
             match annotation {
                 Annotation::Contents => contents = true,
                 Annotation::Value { place, reading, rank } => {
-                    let source = Source { path: at.path.as_str().into(), place, reading: *reading, slot: None };
+                    let source = Source {
+                        path: at.path.as_str().into(),
+                        place,
+                        reading: *reading,
+                        slot: None,
+                        standing: rank.words().into(),
+                    };
                     sources.push(self.sources.len());
                     self.sources.push(Draft { source, rank, contents: at.contents.clone() });
                 }
