@@ -78,6 +78,18 @@ impl Desk {
         all.into_iter().filter(|arrival| *arrival.account == *account).map(|arrival| arrival.at_ms).collect()
     }
 
+    /// From now on the planned refusals are of the whole request that such an event is in.
+    pub(crate) fn refuse_whole_requests(&self) {
+        let refuse = |prefix: &str| Fault::RefuseRequests(EventsToFail::EventIdPrefix(prefix.to_owned()));
+        let script = FaultScript::new(REFUSED_EVENT_IDS.map(|prefix| (When::Always, refuse(prefix))));
+        self.sandbox.faults(script).expect("a script that makes sense");
+    }
+
+    /// From now on this is the only token.
+    pub(crate) fn accept(&self, token: &str) {
+        self.sandbox.tokens(Tokens::Only(vec![Secret::new(token.to_owned())]), None);
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         self.sandbox.stats()
     }
