@@ -1,13 +1,16 @@
 //! Pinterest: what it takes, what it answers, and when either happens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pinrelay::domain::{Answer, Answered, Attempt, ForeignText, LaneId, NotTaken, UnixMillis, Verdict, WholeRefusal};
+use pinrelay::domain::{
+    Answer, Answered, Attempt, CallLimit, ForeignText, LaneId, NotTaken, UnixMillis, Verdict, WholeRefusal,
+};
+use pinrelay::pinterest::sandbox::limiter::{Limiter, Passed};
 
 use crate::faults::Chances;
 use crate::random::Random;
-use crate::scenario::{ANSWER_TIMEOUT, LATE_SLACK, Nature, Time};
+use crate::scenario::{ANSWER_TIMEOUT, Allowed, LATE_SLACK, Nature, Time, Told};
 
 /// One event of a post, as Pinterest sees it.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +49,7 @@ pub(crate) struct Pinterest {
     outage: Option<(Time, Fate)>,
     /// Of which ad account it takes nothing, and until when.
     halted: Option<(LaneId, Time)>,
+    limiters: BTreeMap<LaneId, Limiter>,
 }
 
 impl Pinterest {
@@ -90,6 +94,21 @@ impl Pinterest {
             course.arrives = Some(now + ANSWER_TIMEOUT + random.below(LATE_SLACK));
         }
         course
+    }
+
+    /// Counts a post. What it is answered if it is one too many, and the limit if answers name it.
+    pub(crate) fn count(
+        &mut self,
+        now: Time,
+        lane: LaneId,
+        allowed: Option<&Allowed>,
+    ) -> (Option<Answer>, Option<CallLimit>) {
+        let Some(Allowed { limit, told }) = allowed else { return (None, None) };
+        let standing = self.limiters.entry(lane).or_insert_with(|| Limiter::new(limit)).call(now);
+        let refused = (standing.passed == Passed::No)
+            .then_some(Answer::NotTaken { cause: NotTaken::Throttled, retry_after: Some(standing.reset) });
+        let named = CallLimit::try_new(limit.calls, Duration::from_millis(limit.per_ms));
+        (refused, named.filter(|_| *told == Told::Always))
     }
 
     /// The post has arrived. Returns the attempts taken and the answer.
@@ -162,7 +181,7 @@ fn whole(why: WholeRefusal) -> Answer {
 }
 
 /// The client's view of an answer.
-pub(crate) fn answered(answer: Answer, at: UnixMillis) -> Answered {
+pub(crate) fn answered(answer: Answer, limit: Option<CallLimit>, at: UnixMillis) -> Answered {
     let status = match &answer {
         Answer::Verdicts(_) => Some(200),
         Answer::WholeRefused { why: WholeRefusal::Invalid, .. } => Some(400),
@@ -170,5 +189,5 @@ pub(crate) fn answered(answer: Answer, at: UnixMillis) -> Answered {
         Answer::NotTaken { .. } => Some(429),
         Answer::Ambiguous { .. } => None,
     };
-    Answered { answer, attempt: Attempt { at, status, code: None, message: None }, limit: None }
+    Answered { answer, attempt: Attempt { at, status, code: None, message: None }, limit }
 }

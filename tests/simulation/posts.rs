@@ -102,7 +102,12 @@ impl World {
         let chances = if self.troubled { self.scenario.chances } else { calm };
         let post = &self.posts[number];
         let (slot, life, batch, fate, back) = (post.slot, post.life, post.batch, post.fate, post.back);
-        let (taken, answer) = self.pinterest.receive(fate, &post.events, &chances, &mut self.random);
+        // What is one too many is not looked at; the limit stays when faults stop.
+        let (refused, limit) = self.pinterest.count(self.now, post.lane, self.scenario.allowed.as_ref());
+        let (taken, answer) = match refused {
+            Some(answer) => (Vec::new(), answer),
+            None => self.pinterest.receive(fate, &post.events, &chances, &mut self.random),
+        };
         for attempt in taken {
             self.checker.attempts[attempt].taken = Some(self.now);
         }
@@ -113,7 +118,7 @@ impl World {
             return self.after(5, Event::Pinterest { post: number });
         }
         if let Some(back) = back {
-            let answered = answered(answer, self.broker_clock());
+            let answered = answered(answer, limit, self.broker_clock());
             let what = Own::Reply(Reply::Post { batch, answered });
             self.after(back, Event::Process { slot, life, what });
         }

@@ -260,7 +260,7 @@ impl World {
             Own::PostTimeout(batch) => {
                 if let Some(post) = self.processes[slot].posts.remove(&batch) {
                     self.processes[slot].doubting.insert(self.posts[post].lane);
-                    let answered = answered(Answer::Ambiguous { retry_after: None }, self.clocks(slot).wall);
+                    let answered = answered(Answer::Ambiguous { retry_after: None }, None, self.clocks(slot).wall);
                     self.step(slot, Input::Posted { batch, answered });
                 }
             }

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use pinrelay::domain::{CallLimit, EventKey, FeedId, InDoubtPolicy, LaneId, LaneMode, PartitionId};
+use pinrelay::pinterest::sandbox::{Counting, Limit};
 use pinrelay::pipeline::{LaneSettings, Rules, Settings};
 
 use crate::faults::{Chances, Fault, planned};
@@ -140,6 +141,8 @@ pub(crate) struct Scenario {
     /// By partition: the position behind the last marker.
     pub(crate) ends: Vec<i64>,
     pub(crate) settings: Settings,
+    /// What Pinterest allows each lane, if it counts.
+    pub(crate) allowed: Option<Allowed>,
     pub(crate) chances: Chances,
     pub(crate) faults: Vec<(Time, Fault)>,
     /// When faults stop.
@@ -216,11 +219,12 @@ impl Scenario {
         let chances = Chances::new(kind, random);
         let faults = planned(kind, random, (processes, partitions), quiet);
         let mut settings = settings(kind, random);
+        let mut allowed = None;
         // A lane that 429s have slowed down may need longer than an idle world keeps its changelog.
         if kind != Kind::Idle {
-            bound(&mut settings, processes, partitions, seed);
+            allowed = bound(&mut settings, processes, partitions, seed);
         }
-        Self { kind, seed, processes, initial, records, starts, ends, settings, chances, faults, quiet }
+        Self { kind, seed, processes, initial, records, starts, ends, settings, allowed, chances, faults, quiet }
     }
 
     /// The identity of a process (T1).
@@ -307,13 +311,13 @@ fn settings(kind: Kind, random: &mut Random) -> Settings {
 }
 
 /// Little memory, in every third world; limits of calls, in every second one: for each lane, or one for both.
-fn bound(settings: &mut Settings, processes: usize, partitions: usize, seed: u64) {
+fn bound(settings: &mut Settings, processes: usize, partitions: usize, seed: u64) -> Option<Allowed> {
     let mut random = Random::new(seed ^ 0x9ACE);
     // About five records for each partition, where it is little.
     settings.waiting_bytes = random.pick(&[usize::MAX, usize::MAX, 5000 * partitions]);
     settings.processes = NonZeroU32::try_from(u32::try_from(processes).expect("few")).expect("some");
     if random.chance(500) {
-        return;
+        return None;
     }
     let limit = |random: &mut Random| {
         CallLimit::try_new(random.pick(&[20, 40, 100]), LIMITED).expect("some calls in some time")
@@ -324,6 +328,28 @@ fn bound(settings: &mut Settings, processes: usize, partitions: usize, seed: u64
     } else {
         settings.lanes.iter_mut().for_each(|lane| lane.calls = limit(&mut random));
     }
+    // Less than the lanes believe, and they may be told so.
+    random.chance(300).then(|| Allowed {
+        limit: Limit {
+            per_ms: u64::try_from(LIMITED.as_millis()).expect("short"),
+            ..Limit::per_minute(16, random.pick(&[Counting::Fixed, Counting::Sliding, Counting::Bucket(2)]))
+        },
+        told: random.pick(&[Told::Never, Told::Always]),
+    })
+}
+
+/// What Pinterest counts, and says.
+#[derive(Clone, Debug)]
+pub(crate) struct Allowed {
+    pub(crate) limit: Limit,
+    pub(crate) told: Told,
+}
+
+/// Whether answers name the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Never,
+    Always,
 }
 
 /// The time in which so many calls are allowed.
