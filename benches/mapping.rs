@@ -86,6 +86,7 @@ fn rules() -> Result<EventRules, Box<dyn Error>> {
         name: "main".into(),
         ad_account,
         mode: pinrelay::domain::LaneMode::Live,
+        partner_name: None,
     });
     rules.phone_region = PhoneRegion::try_new("GB");
     Ok(rules)

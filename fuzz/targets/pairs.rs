@@ -69,7 +69,13 @@ pub(crate) fn mapper() -> Mapper {
     // The lanes that the examples name.
     let [main, at] = [("main", "549755885175"), ("at", "549755885176")].map(|(name, ad_account)| {
         let ad_account = AdAccountId::try_new(ad_account).expect("digits");
-        LaneRule { id: LaneId(0), name: name.into(), ad_account, mode: pinrelay::domain::LaneMode::Live }
+        LaneRule {
+            id: LaneId(0),
+            name: name.into(),
+            ad_account,
+            mode: pinrelay::domain::LaneMode::Live,
+            partner_name: None,
+        }
     });
     let mut rules = EventRules::new(main.clone());
     rules.lanes = vec![main, LaneRule { id: LaneId(1), ..at }];

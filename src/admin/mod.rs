@@ -5,7 +5,7 @@
 //! | `/livez` | 200 while the loop turns, else 503: restart the process |
 //! | `/readyz` | 200 once every assigned partition is restored, else 503 with the reasons |
 //! | `/metrics` | text: what was measured |
-//! | `/status` | JSON: partitions, lanes, records accounted for |
+//! | `/status` | JSON: partitions, lanes, records accounted for, how old events were when they were posted |
 //!
 //! A lane that cannot post is an alarm and shows in `/status`; it makes the process neither dead nor unready, because a
 //! restart would not help it.
@@ -43,6 +43,7 @@ pub struct Status {
     pub partitions: Vec<Partition>,
     pub lanes: Vec<Lane>,
     pub records: Vec<Records>,
+    pub age_at_delivery: Vec<AgeAtDelivery>,
     pub sent_by_two_partitions: SentByTwo,
 }
 
@@ -99,6 +100,19 @@ pub struct Records {
     pub feed: String,
     pub outcome: &'static str,
     pub count: u64,
+}
+
+/// How old the delivered events of a feed were when they were posted, since the process began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AgeAtDelivery {
+    pub feed: String,
+    pub events: u64,
+    /// Those that Pinterest counts as offline.
+    pub over_an_hour: u64,
+    /// Half of them were so old at most; absent beyond seven days.
+    pub half_within_seconds: Option<u64>,
+    /// 99 of 100.
+    pub most_within_seconds: Option<u64>,
 }
 
 /// Where the pages take from what they show.
@@ -236,7 +250,7 @@ mod tests {
         assert_eq!(get("/readyz").await, (503, "order/0 is being restored (41 %)\n".to_owned()));
         pictures.send_replace(picture(&[PartitionState::Reading]));
         assert_eq!(get("/readyz").await.0, 200);
-        insta::assert_snapshot!(get("/status").await.1, @r#"{"partitions":[{"feed":"order","partition":0,"state":"reading","position":7,"unaccounted":0,"restored_percent":null,"window_keys":3,"window_evicted":0,"window_covers_seconds":172800}],"lanes":[],"records":[],"sent_by_two_partitions":{"sampled_keys":0,"one_key_in":0,"last":null}}"#);
+        insta::assert_snapshot!(get("/status").await.1, @r#"{"partitions":[{"feed":"order","partition":0,"state":"reading","position":7,"unaccounted":0,"restored_percent":null,"window_keys":3,"window_evicted":0,"window_covers_seconds":172800}],"lanes":[],"records":[],"age_at_delivery":[],"sent_by_two_partitions":{"sampled_keys":0,"one_key_in":0,"last":null}}"#);
         assert_eq!(get("/metrics").await, (200, "a 1\n".to_owned()));
         stop.send(()).expect("it serves");
         serving.await.expect("no panic").expect("no fault");

@@ -47,6 +47,7 @@ fault_kinds! {
     SecretUnavailable, "secret_unavailable", "the file or variable of a secret can be read and is not empty";
     VariableUnset, "variable_unset", "an environment variable that is referred to is set and not empty";
     FileMissing, "file_missing", "a schema file that is named exists";
+    BadAuthorities, "bad_authorities", "a file of certificate authorities can be read and holds certificates in PEM";
     OwnedProperty, "owned_property", "`kafka.properties` holds nothing that pinrelay sets itself";
     ExclusiveKeys, "exclusive_keys", "keys that exclude each other do not stand together";
     NoRegistry, "no_registry", "a feed in Confluent framing has a schema registry";

@@ -1,14 +1,16 @@
 //! `lanes`: one for each Pinterest ad account.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::{AdAccountId, LaneMode};
+use crate::pinterest::authorities;
 
 use super::fault::FaultKind;
 use super::key::{Form, Key, Presence, Spec};
 use super::names::{self, Carries};
 use super::secret::{self, SecretValue};
-use super::yaml::{Node, Reading, Section};
+use super::yaml::{Node, Reading, Secrets, Section};
 
 /// Most events in a call (Pinterest's OpenAPI 5.23.0, `ConversionEvents.data.maxItems`).
 const BATCH_MOST: u64 = 1000;
@@ -42,6 +44,18 @@ pub(super) const SPEC: Spec = Spec {
             form: Form::Text("a URL"),
             presence: Presence::Default("https://api.pinterest.com/v5"),
             about: "Pinterest's API, or a sandbox",
+        },
+        Key {
+            name: "ca_file",
+            form: Form::Text("a path"),
+            presence: Presence::Optional,
+            about: "PEM file of certificate authorities that are trusted beside the system's; read at the start",
+        },
+        Key {
+            name: "partner_name",
+            form: Form::Text("text"),
+            presence: Presence::Optional,
+            about: "`partner_name` of events whose feed gives none; only where Pinterest asked for it",
         },
         Key {
             name: "test",
@@ -108,6 +122,9 @@ pub struct Lane {
     pub token: SecretValue,
     /// Without `/` at its end.
     pub base_url: String,
+    pub ca_file: Option<PathBuf>,
+    /// Of events whose feed gives none.
+    pub partner_name: Option<String>,
     pub mode: LaneMode,
     pub batch_events: u64,
     pub batch_bytes: u64,
@@ -133,6 +150,8 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
     });
     let token = section.node("token", reading).and_then(|node| secret::read(node, reading));
     let base_url = section.text("base_url", reading).and_then(|text| names::url(&text, Carries::Secret, reading));
+    let ca_file = ca_file(&section, reading);
+    let partner_name = section.text("partner_name", reading).map(|text| text.value.to_owned());
     let mode = mode(&section, reading);
     let batch_events = section.count("batch_events", reading);
     let batch_bytes = section.size("batch_bytes", reading);
@@ -162,6 +181,8 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
         ad_account_id: ad_account_id?.value,
         token: token?,
         base_url: base_url?,
+        ca_file,
+        partner_name,
         mode,
         batch_events: most,
         batch_bytes: batch_bytes?.value,
@@ -171,6 +192,20 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Lane> {
         backoff_min: backoff_min?.value,
         backoff_max: backoff_max?.value,
     })
+}
+
+/// The path, if one is given. Like a secret, the file may be there only where the process runs.
+fn ca_file(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    let path = section.text("ca_file", reading)?;
+    let full = reading.folder.join(path.value);
+    if reading.secrets == Secrets::Needed
+        && let Err(fault) = authorities::read(&full)
+    {
+        let problem = format!("the file {} gives no certificate authorities: {fault}", path.value);
+        let remedy = "write the path of a PEM file; relative paths start at the configuration's folder";
+        reading.fault(FaultKind::BadAuthorities, &path.place, problem, remedy);
+    }
+    Some(full)
 }
 
 fn mode(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<LaneMode> {

@@ -149,6 +149,8 @@ fn a_full_file_is_read_key_by_key() {
 
     let [main, trial] = config.lanes.as_slice() else { panic!("two lanes") };
     assert_eq!((main.batch_events, main.batch_bytes, main.concurrency), (500, 1 << 20, 8));
+    assert!(main.ca_file.as_ref().is_some_and(|path| path.ends_with("files/authority.pem")));
+    assert_eq!((main.partner_name.as_deref(), &trial.ca_file, &trial.partner_name), (Some("ss-example"), &None, &None));
     assert_eq!((trial.mode, trial.batch_events), (LaneMode::Test, 20));
     assert_eq!(Some(&trial.ad_account_id), AdAccountId::try_new("549755885176").as_ref());
 

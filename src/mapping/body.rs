@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::draft::{Content, Draft};
 use super::encode::{Json, Key};
-use super::event_rules::{CustomerType, Derive, EventRules, PhoneRegion};
+use super::event_rules::{CustomerType, Derive, EventRules, LaneRule, PhoneRegion};
 use super::finish::{Notes, Privacy, Required, Warning};
 use super::rules::{DropReason, amounts, email, ids, network, person, phone, places, texts, times};
 use super::seen::Seen;
@@ -22,6 +22,14 @@ const CUSTOM_DATA: Key = Key::new("custom_data");
 const APP_INFO: Key = Key::new("app_info");
 const DEVICE_INFO: Key = Key::new("device_info");
 
+/// What is sent, by which rules, where to and when.
+pub(super) struct Sending<'d> {
+    pub(super) draft: &'d Draft<'d>,
+    pub(super) rules: &'d EventRules,
+    pub(super) lane: &'d LaneRule,
+    pub(super) now: UnixMillis,
+}
+
 pub(super) struct Money<'d> {
     pub(super) value: Option<Cow<'d, str>>,
     pub(super) currency: Option<&'static str>,
@@ -29,14 +37,13 @@ pub(super) struct Money<'d> {
 
 /// Writes the event as one JSON object, and says which identity parameters are in it.
 pub(super) fn write(
-    draft: &Draft<'_>,
-    rules: &EventRules,
-    now: UnixMillis,
+    sending: &Sending<'_>,
     required: &Required<'_>,
     privacy: &Privacy<'_>,
     money: &Money<'_>,
     notes: &mut Notes,
 ) -> (Vec<u8>, IdentitySet) {
+    let Sending { draft, rules, lane, now } = *sending;
     let mut body = Body { draft, rules, now, json: Json::new(), identity: IdentitySet::default(), notes };
     body.json.text(Target::EventName.key(), &required.name);
     body.json.text(Target::ActionSource.key(), required.source.as_str());
@@ -45,6 +52,9 @@ pub(super) fn write(
     body.plain(Target::EventSourceUrl);
     if let Some(opt_out) = privacy.opt_out {
         body.json.boolean(Target::OptOut.key(), opt_out);
+    }
+    if let (None, Some(name)) = (draft.get(Target::PartnerName), &lane.partner_name) {
+        body.json.text(Target::PartnerName.key(), name);
     }
     body.plain_span(Target::PartnerName, Target::Wifi);
     body.user_data();

@@ -40,6 +40,8 @@ pub struct LaneRule {
     pub name: Box<str>,
     pub ad_account: AdAccountId,
     pub mode: LaneMode,
+    /// Of events that have none of their own.
+    pub partner_name: Option<Box<str>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -231,7 +231,8 @@ fn decide<'d>(
         notes.warnings.push(Warning::ValueNotPositive);
     }
     let money = body::Money { value, currency };
-    let (body, identity) = body::write(draft, rules, now, &required, &privacy, &money, notes);
+    let sending = body::Sending { draft, rules, lane, now };
+    let (body, identity) = body::write(&sending, &required, &privacy, &money, notes);
     facts.identity = identity;
     if !identity.suffices() {
         return Err(Outcome::new(Reason::NoIdentity));

@@ -107,6 +107,20 @@ fn each_answer_has_its_meaning() {
         (200, ok(2, 1, &two)[..60].into(), "ambiguous | - | the answer has no account of the events"),
         (200, format!("{}x", ok(2, 1, &two)), "ambiguous | - | the answer has no account of the events"),
         (204, String::new(), "ambiguous | - | the answer has no account of the events"),
+        (206, ok(2, 1, &two), "ok bad[no]"),
+        (200, "null".into(), "ambiguous | - | the answer has no account of the events"),
+        (200, two.to_string(), "ambiguous | - | the answer has no account of the events"),
+        (200, "[".repeat(100_000), "ambiguous | - | the answer has no account of the events"),
+        (
+            200,
+            ok(2, 3, &json!([ok1, ok1])),
+            "ambiguous | - | 2 events sent, 2 received, 2 in the answer; 3 said to be processed, 2 listed so",
+        ),
+        (
+            200,
+            ok(0, 0, &json!([])),
+            "ambiguous | - | 2 events sent, 0 received, 0 in the answer; 0 said to be processed, 0 listed so",
+        ),
         // 422 with an account of every event, in whatever shape.
         (422, json!({"code": 7, "message": "text", "details": {"events": two}}).to_string(), "ok bad[no] | 7 | text"),
         (422, json!({"code": 7, "message": "text", "details": two}).to_string(), "ok bad[no] | 7 | text"),
@@ -178,6 +192,8 @@ fn each_answer_has_its_meaning() {
         (405, error.into(), "WrongAddress | 7 | text"),
         (415, error.into(), "WrongAddress | 7 | text"),
         (301, String::new(), "WrongAddress | - | status 301 without a message"),
+        (302, ok(2, 2, &json!([ok1, ok1])), "WrongAddress | - | status 302 without a message"),
+        (304, String::new(), "WrongAddress | - | status 304 without a message"),
         (307, "<html>".into(), "WrongAddress | - | status 307 without a message"),
         (429, r#"{"code":8,"message":"slow down"}"#.into(), "Throttled | 8 | slow down"),
         // Nothing certain.
@@ -187,11 +203,30 @@ fn each_answer_has_its_meaning() {
         (503, r#"{"code":4197,"message":"ramped down"}"#.into(), "ambiguous | 4197 | ramped down"),
         (504, String::new(), "ambiguous | - | status 504 without a message"),
         (500, ok(2, 2, &json!([ok1, ok1])), "ambiguous | - | status 500 without a message"),
+        (100, String::new(), "ambiguous | - | status 100 without a message"),
         (101, String::new(), "ambiguous | - | status 101 without a message"),
+        (402, error.into(), "ambiguous | 7 | text"),
+        (407, "<html>".into(), "ambiguous | - | status 407 without a message"),
+        (409, error.into(), "ambiguous | 7 | text"),
+        (410, error.into(), "ambiguous | 7 | text"),
         (418, error.into(), "ambiguous | 7 | text"),
+        (501, error.into(), "ambiguous | 7 | text"),
+        (522, "<html>".into(), "ambiguous | - | status 522 without a message"),
+        (0, String::new(), "ambiguous | - | status 0 without a message"),
+        (600, error.into(), "ambiguous | 7 | text"),
         (999, error.into(), "ambiguous | 7 | text"),
     ] {
         assert_eq!(read_plain(status, &body, 2), meaning, "{status} {body}");
+    }
+}
+
+#[test]
+fn a_success_that_is_cut_off_anywhere_is_no_verdict() {
+    let whole = ok(2, 1, &json!([{"status": "processed"}, {"status": "failed", "error_message": "no"}]));
+    assert_eq!(read_plain(200, &whole, 2), "ok bad[no]");
+    for end in 0..whole.len() {
+        let cut = whole.get(..end).expect("ASCII");
+        assert_eq!(read_plain(200, cut, 2), "ambiguous | - | the answer has no account of the events", "{cut}");
     }
 }
 
@@ -289,6 +324,31 @@ proptest! {
     ) {
         let headers = Headers { retry_after: Some(&header), rate_limit_reset: Some(&header) };
         check_laws(&read(status, headers, &body, events_sent, UnixMillis(now)), status, events_sent)?;
+    }
+
+    #[test]
+    fn a_damaged_answer_is_read_by_the_laws_and_never_says_that_more_was_processed(
+        status in prop_oneof![Just(200_u16), Just(400), Just(413), Just(422)],
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        form in 0..3_usize,
+    ) {
+        let events = json!([{"status": "processed"}, {"status": "failed", "error_message": "no"}]);
+        let account = ok(2, 1, &events);
+        let forms = [
+            account.clone(),
+            format!("{{\"code\": 7, \"details\": {account}}}"),
+            format!("{{\"code\": 7, \"details\": {{\"0\": {}, \"1\": {}}}}}", events[0], events[1]),
+        ];
+        let mut body = forms[form].clone().into_bytes();
+        for (at, byte) in damage {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        let reading = read(status, Headers::default(), &body, 2, NOW);
+        check_laws(&reading, status, 2)?;
+        if let Answer::Verdicts(verdicts) = reading.answer {
+            prop_assert!(n_processed(&verdicts) <= 1);
+        }
     }
 
     #[test]

@@ -6,16 +6,19 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::tls::Version;
 use reqwest::{Response, Url};
 
 use crate::domain::{AdAccountId, Answer, Answered, Attempt, ForeignText, NotTaken, UnixMillis};
 
 use super::address::BaseUrl;
 use super::answer::{self, Headers, Reading};
+use super::authorities::{self, AuthoritiesFault};
 use super::rate_limit;
 use super::token::{Token, TokenFault, TokenSource};
 
@@ -29,6 +32,8 @@ pub struct ClientSettings {
     pub ad_account: AdAccountId,
     pub token: TokenSource,
     pub mode: Mode,
+    /// PEM file of certificate authorities that are trusted beside the system's. Read once.
+    pub ca_file: Option<PathBuf>,
     /// For name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
     /// From the start of a post to the last byte of its answer, connecting included. Longer than `connect_timeout`,
@@ -51,6 +56,8 @@ pub enum ClientFault {
     Token(#[from] TokenFault),
     #[error("expected a connect time-out ({connect:?}) below the answer time-out ({answer:?})")]
     TimeOuts { connect: Duration, answer: Duration },
+    #[error("the file {} of certificate authorities: {fault}", path.display())]
+    Authorities { path: PathBuf, fault: AuthoritiesFault },
     #[error("the HTTP client cannot start")]
     Http(#[source] reqwest::Error),
 }
@@ -68,9 +75,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If there is no token, the time-outs contradict each other, or no certificate store can be loaded.
+    /// If there is no token, the time-outs contradict each other, or no certificate authorities can be loaded.
     pub fn try_new(settings: ClientSettings, clock: fn() -> UnixMillis) -> Result<Self, ClientFault> {
-        let ClientSettings { base_url, ad_account, token, mode, connect_timeout, answer_timeout } = settings;
+        let ClientSettings { base_url, ad_account, token, mode, ca_file, connect_timeout, answer_timeout } = settings;
         if answer_timeout <= connect_timeout {
             return Err(ClientFault::TimeOuts { connect: connect_timeout, answer: answer_timeout });
         }
@@ -82,10 +89,17 @@ impl Client {
             .connect_timeout(connect_timeout)
             .timeout(answer_timeout)
             .tcp_nodelay(true)
+            .tls_version_min(Version::TLS_1_2)
             .pool_idle_timeout(IDLE_CONNECTION)
             // A connection that leads nowhere is found out before the next posts are lost on it.
             .http2_keep_alive_interval(answer_timeout / 4)
             .http2_keep_alive_timeout(answer_timeout / 4);
+        if let Some(path) = ca_file {
+            match authorities::read(&path) {
+                Ok(certificates) => builder = builder.tls_certs_merge(certificates),
+                Err(fault) => return Err(ClientFault::Authorities { path, fault }),
+            }
+        }
         if base_url.is_loopback() {
             builder = builder.no_proxy();
         }

@@ -2,6 +2,7 @@
 
 mod address;
 pub mod answer;
+pub mod authorities;
 pub mod client;
 pub mod rate_limit;
 pub mod sandbox;

@@ -51,6 +51,7 @@ pub(super) fn settings(port: u16) -> ClientSettings {
         ad_account: account(),
         token: TokenSource::Fixed(Secret::new(TOKEN.into())),
         mode: Mode::Live,
+        ca_file: None,
         connect_timeout: Duration::from_secs(30),
         answer_timeout: Duration::from_mins(1),
     }

@@ -86,6 +86,7 @@ fn event_rules(config: &Config, feed: &Feed) -> EventRules {
             name: lane.name.as_str().into(),
             ad_account: lane.ad_account_id.clone(),
             mode: lane.mode,
+            partner_name: lane.partner_name.as_deref().map(Box::from),
         })
         .collect();
     let default_lane = lanes.iter().find(|lane| *lane.name == *feed.lane).expect("config checks that it exists");

@@ -1,6 +1,6 @@
 //! The loop's progress as the admin pages show it, with the names that people know.
 
-use crate::admin::{Lane, Partition, PartitionState, Picture, Records, SentByTwo, Status};
+use crate::admin::{AgeAtDelivery, Lane, Partition, PartitionState, Picture, Records, SentByTwo, Status};
 use crate::config::Config;
 use crate::domain::{FeedId, LaneId, NotTaken, PartitionId};
 use crate::pipeline::{Suspected, Trouble};
@@ -60,12 +60,21 @@ impl Names {
             let records = totals.outcomes().into_iter();
             records.map(move |(outcome, count)| Records { feed: self.feed(feed), outcome: outcome.as_str(), count })
         });
+        let ages = progress.totals.feeds().filter(|(_, totals)| 0 < totals.ages.count());
+        let ages = ages.map(|(feed, totals)| AgeAtDelivery {
+            feed: self.feed(feed),
+            events: totals.ages.count(),
+            over_an_hour: totals.late,
+            half_within_seconds: totals.ages.bound_of(500).map(|bound| bound.as_secs()),
+            most_within_seconds: totals.ages.bound_of(990).map(|bound| bound.as_secs()),
+        });
         let suspected = progress.status.as_ref().map(|status| status.suspected).unwrap_or_default();
         let place = |partition: PartitionId| format!("{}/{}", self.feed(partition.feed), partition.number);
         let status = Status {
             partitions: partitions.collect(),
             lanes: lanes.collect(),
             records: records.collect(),
+            age_at_delivery: ages.collect(),
             sent_by_two_partitions: SentByTwo {
                 sampled_keys: suspected.keys,
                 one_key_in: Suspected::ONE_IN,
@@ -82,7 +91,7 @@ pub(super) const fn words(trouble: Trouble) -> &'static str {
         Trouble::Ambiguous => "the last answer was no verdict",
         Trouble::NotTaken(NotTaken::Throttled) => "Pinterest asked to wait",
         Trouble::NotTaken(NotTaken::Unauthorized) => {
-            "the access token is not accepted: make a new one in Ads Manager, Conversions, Conversions API"
+            "the access token is not accepted: make a new one in Ads Manager > Conversions > Conversions API > Set up API > Generate new token"
         }
         Trouble::NotTaken(NotTaken::Forbidden) => {
             "the token's user has no access to the ad account: check ad_account_id, or give the user a role there in Ads Manager"

@@ -76,6 +76,7 @@ pub(super) fn client(config: &Config, lane: &Lane) -> Result<ClientSettings, Bas
             LaneMode::Live | LaneMode::Shadow => Mode::Live,
             LaneMode::Test => Mode::Test,
         },
+        ca_file: lane.ca_file.clone(),
         connect_timeout: config.pipeline.connect_timeout,
         answer_timeout: config.pipeline.answer_timeout,
     })

@@ -86,6 +86,19 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
+    /// The least bound that so many thousandths of the durations keep to; none if that takes more than the last one, or
+    /// there are no durations.
+    #[must_use]
+    pub fn bound_of(&self, thousandths: u64) -> Option<Duration> {
+        let enough = (self.count() * thousandths).div_ceil(1000).max(1);
+        let mut within = 0;
+        let mut bounds = self.bounds.iter().zip(&self.counts);
+        bounds.find_map(|(bound, count)| {
+            within += count;
+            (enough <= within).then_some(*bound)
+        })
+    }
+
     #[must_use]
     pub const fn sum(&self) -> Duration {
         self.sum
@@ -109,6 +122,20 @@ mod tests {
         let mut both = histogram.clone();
         both.add(&histogram);
         assert_eq!((both.counts(), both.sum()), (&[4, 4, 4][..], Duration::from_millis(192_004)));
+    }
+
+    #[test]
+    fn a_part_of_the_durations_keeps_to_a_bound_or_to_none() {
+        let mut histogram = Histogram::new(&BOUNDS);
+        assert_eq!(histogram.bound_of(500), None, "there are none");
+        for _ in 0..98 {
+            histogram.record(Duration::from_millis(500));
+        }
+        histogram.record(Duration::from_millis(1500));
+        let [second, two] = BOUNDS;
+        assert_eq!([0, 500, 990, 1000].map(|part| histogram.bound_of(part)), [second, second, two, two].map(Some));
+        histogram.record(Duration::from_secs(3));
+        assert_eq!([980, 990, 991].map(|part| histogram.bound_of(part)), [Some(second), Some(two), None]);
     }
 
     #[test]

@@ -201,12 +201,15 @@ mod tests {
             posted: Posted { events, requests: 0, keys_more_than_once: 0 },
             elapsed: Duration::from_secs(1),
             latency: Latency::default(),
+            age: Latency::default(),
+            late: 0,
         };
         let shown = Page::read("README.md");
         let shown: Vec<&str> = shown.text.lines().collect();
         let printed = report.to_text();
         // Times and the number of requests differ from run to run.
-        let differs = |line: &str| ["posted", "speed", "record to"].iter().any(|begin| line.starts_with(begin));
+        let differs =
+            |line: &str| ["posted", "speed", "record to", "age at"].iter().any(|begin| line.starts_with(begin));
         for line in printed.lines().filter(|line| !differs(line)) {
             assert!(shown.contains(&line), "the demo prints: {line}");
         }

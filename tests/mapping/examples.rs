@@ -29,6 +29,7 @@ fn lane(number: u16, name: &str, ad_account: &str) -> LaneRule {
         name: name.into(),
         ad_account: AdAccountId::try_new(ad_account).unwrap(),
         mode: pinrelay::domain::LaneMode::Live,
+        partner_name: None,
     }
 }
 

@@ -6,7 +6,7 @@ use pinrelay::pipeline::LaneSettings;
 
 use crate::server::{Latency, Server};
 use crate::settings::{defaults, lane};
-use crate::world::{Source, World};
+use crate::world::{Source, Time, World};
 
 const FIXED: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 
@@ -46,6 +46,32 @@ fn the_level_finds_at_least_90_percent_of_what_the_best_fixed_number_reaches() {
         assert!(0.9 <= ratio, "{name}: {ratio:.3} of the best fixed number");
     }
     println!("at worst {worst:.3} of the best fixed number");
+}
+
+const SECONDS: [Time; 5] = [1, 2, 3, 5, 10];
+
+/// Calls answered within each of these seconds after the start.
+fn answered_by(latency: Time, lane: LaneSettings) -> [usize; 5] {
+    let settings = defaults(1, &[lane]);
+    let mut world = World::new(&settings, vec![vec![Source::full(&[0])]], Server::new(Latency::Of(latency)));
+    world.run(Duration::from_secs(12));
+    SECONDS.map(|second| world.server.calls(0, 0..second * 1000 - latency))
+}
+
+#[test]
+fn the_level_is_found_within_five_seconds_and_costs_less_than_two_seconds_of_the_budget() {
+    println!("calls answered within so many seconds of the start, of 83 a second: found / 64 at a time");
+    println!("{:>8}{}", "", SECONDS.map(|second| format!("{second:>10} s")).concat());
+    for latency in [0, 20, 100, 200, 500] {
+        let found = answered_by(latency, lane(5000));
+        let fixed = answered_by(latency, LaneSettings { least_concurrency: 64, ..lane(5000) });
+        let pairs = found.iter().zip(fixed).map(|(found, fixed)| format!("{:>12}", format!("{found}/{fixed}")));
+        println!("{latency:>5} ms{}", pairs.collect::<String>());
+        let ([.., five, ten], [.., fixed_five, fixed_ten]) = (found, fixed);
+        let ratio = ratio(ten - five, fixed_ten - fixed_five);
+        assert!(0.97 <= ratio, "{latency} ms: {ratio:.3} of the fixed number's calls after five seconds");
+        assert!(fixed_ten - ten < 2 * 84, "{latency} ms: {ten} of {fixed_ten} calls within ten seconds");
+    }
 }
 
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a ratio for people")]

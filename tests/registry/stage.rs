@@ -99,7 +99,7 @@ impl Stage {
     }
 
     pub(crate) fn spawn(&self, registry: &str) -> Relay {
-        Relay::spawn(&self.config(registry), self.log(), "info")
+        Relay::spawn(&self.config(registry), self.log(), "info", &[])
     }
 
     fn log(&self) -> PathBuf {

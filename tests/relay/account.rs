@@ -17,6 +17,7 @@ const SHOWN: usize = 5;
 pub(crate) struct Row {
     pub(crate) place: Place,
     pub(crate) outcome: OutcomeKind,
+    pub(crate) detail: Option<String>,
     marked: bool,
     key: Option<Key>,
     offline: bool,
@@ -169,6 +170,7 @@ fn row(value: &[u8]) -> Row {
     Row {
         place: (feed, row.source_partition, row.source_offset),
         outcome: row.outcome,
+        detail: row.detail.map(ToString::to_string),
         marked: row.possibly_redelivered,
         key: row.event_name.zip(row.event_id).map(|(name, id)| (name.to_owned(), id.to_owned())),
         offline: row.action_source == Some("offline"),

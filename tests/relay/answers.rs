@@ -2,7 +2,9 @@
 
 use std::fs;
 
+use pinrelay::commands::demo::scenario::DemoFeed;
 use pinrelay::domain::OutcomeKind;
+use pinrelay::pinterest::sandbox::Stats;
 
 use super::account::Account;
 use super::desk::TOKEN;
@@ -21,8 +23,7 @@ async fn a_token_is_revoked_and_replaced_and_no_event_is_lost_refused_or_in_doub
 
     shop.desk.accept(NEW_TOKEN);
     shop.sell(1_000).await;
-    let refused =
-        |stats: &pinrelay::pinterest::sandbox::Stats| stats.requests_by_status.get(&401).copied().unwrap_or(0);
+    let refused = |stats: &Stats| stats.requests_by_status.get(&401).copied().unwrap_or(0);
     shop.desk.until(PATIENCE, |stats| 3 <= refused(stats)).await;
     fs::write(shop.folder().join("token"), NEW_TOKEN).unwrap();
     shop.settled().await;
@@ -50,39 +51,48 @@ async fn a_wrong_token_is_told_at_the_start_with_the_place_to_make_another_and_c
     assert!(!logs.contains(TOKEN) && !logs.contains(NEW_TOKEN), "{logs}");
 }
 
-/// Of a request with `n` events of which `k` are culprits: most calls that finding them takes.
-fn most_calls(n: u64, k: u64) -> u64 {
-    let depth = u64::from(n.next_power_of_two().trailing_zeros());
+/// Of a request with `n` events of which `k` are culprits: most calls that it and the search take.
+fn most_calls(n: usize, k: usize) -> usize {
+    let depth = usize::try_from(n.next_power_of_two().trailing_zeros()).unwrap();
     1 + (2 * k * depth).min(2 * n - 2)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn poisonous_events_are_refused_alone_and_every_other_event_is_delivered_once() {
-    let lane = "batch_events: 1000, concurrency: 1, linger: 2s, backoff_min: 50ms, backoff_max: 1s";
-    let mut shop = Shop::open(Broker::shared().await, "poisonous", 53, Terms { lane, ..Terms::default() }).await;
-    shop.desk.refuse_whole_requests();
-    shop.sell(1_000).await;
-    let relay = shop.spawn("a");
-    shop.settled().await;
-    relay.leave(PATIENCE).await;
+    const EVENTS: usize = 1_000;
+    // One batch takes them all, and waits for the last.
+    let lane = "batch_events: 1000, concurrency: 1, linger: 10s, calls_per_minute: 60000";
+    for culprits in [1, 2, 500] {
+        let name = format!("poisonous-{culprits}");
+        let mut shop = Shop::open(Broker::shared().await, &name, 53, Terms { lane, ..Terms::default() }).await;
+        let sold = shop.sell_events(DemoFeed::Install, EVENTS).await;
+        let poisonous: Vec<_> = sold.iter().step_by(EVENTS / culprits).collect();
+        shop.planned.extend(poisonous.iter().map(|(place, _)| (*place, OutcomeKind::Refused)));
+        shop.desk.refuse_requests_with(poisonous.iter().map(|(_, id)| id.clone()));
+        let relay = shop.spawn("a");
+        shop.settled().await;
+        relay.leave(PATIENCE).await;
 
-    let account = Account::of(&shop).await;
-    // Halves are posts of their own, so that the checker's count of posts says nothing here.
-    assert!(account.missing.is_empty() && account.doubled.is_empty(), "{account:?}");
-    assert_eq!((account.in_doubt, account.rows.len()), (0, 1_000));
-    for row in &account.rows {
-        assert_eq!(row.outcome, shop.planned[&row.place], "{row:?}");
+        let account = Account::of(&shop).await;
+        assert!(account.missing.is_empty() && account.doubled.is_empty(), "{account:?}");
+        assert_eq!((account.in_doubt, account.rows.len()), (0, EVENTS));
+        for row in &account.rows {
+            assert_eq!(row.outcome, shop.planned[&row.place], "{row:?}");
+            // Of the call in which it was alone.
+            let message = "Invalid request: the script refuses data[0]";
+            let detail = (row.outcome == OutcomeKind::Refused).then_some(message);
+            assert_eq!(row.detail.as_deref(), detail, "{row:?}");
+        }
+        let stats = shop.desk.stats();
+        assert_eq!(
+            (stats.processed, stats.keys_taken_again),
+            (u64::try_from(EVENTS - culprits).unwrap(), 0),
+            "taken once each"
+        );
+        let asked_at_the_start = 1;
+        let calls = usize::try_from(stats.requests).unwrap() - asked_at_the_start;
+        let most = most_calls(EVENTS, culprits);
+        println!("{culprits} poisonous of {EVENTS} events: {calls} calls, at most {most}");
+        assert!(calls <= most, "{calls} calls, at most {most}");
     }
-    let refused = account.rows.iter().filter(|row| row.outcome == OutcomeKind::Refused).count();
-    let delivered = account.rows.iter().filter(|row| row.outcome == OutcomeKind::Delivered).count();
-    assert!(0 < refused, "some of a thousand are poisonous");
-    let stats = shop.desk.stats();
-    let taken = usize::try_from(stats.processed).unwrap();
-    assert_eq!((taken, stats.keys_taken_again), (delivered, 0), "each good event is taken once");
-    // How many first batches the thousand came in is the relay's to choose; each has its own bound.
-    let [n, k] = [refused + delivered, refused].map(|count| u64::try_from(count).unwrap());
-    let asked = 1;
-    let calls = stats.requests - asked;
-    println!("{k} poisonous of {n} events: {calls} calls, {} at most in one batch", most_calls(n, k));
-    assert!(calls < 2 * n, "{calls} calls for {n} events");
 }

@@ -43,6 +43,10 @@ impl Desk {
         Self { sandbox, address, server }
     }
 
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}/v5", self.address)
     }
@@ -78,11 +82,10 @@ impl Desk {
         all.into_iter().filter(|arrival| *arrival.account == *account).map(|arrival| arrival.at_ms).collect()
     }
 
-    /// From now on the planned refusals are of the whole request that such an event is in.
-    pub(crate) fn refuse_whole_requests(&self) {
-        let refuse = |prefix: &str| Fault::RefuseRequests(EventsToFail::EventIdPrefix(prefix.to_owned()));
-        let script = FaultScript::new(REFUSED_EVENT_IDS.map(|prefix| (When::Always, refuse(prefix))));
-        self.sandbox.faults(script).expect("a script that makes sense");
+    /// From now on each request is refused as a whole that one of these events is in.
+    pub(crate) fn refuse_requests_with(&self, event_ids: impl IntoIterator<Item = String>) {
+        let refuse = |id| (When::Always, Fault::RefuseRequests(EventsToFail::EventIdPrefix(id)));
+        self.sandbox.faults(FaultScript::new(event_ids.into_iter().map(refuse))).expect("a script that makes sense");
     }
 
     /// From now on this is the only token.

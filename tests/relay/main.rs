@@ -37,6 +37,8 @@ mod pinterest_away;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod proxied;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod restoring;
@@ -49,5 +51,8 @@ mod stopping;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+#[path = "../support/tls.rs"]
+mod tls;
 #[cfg(test)]
 mod traces;

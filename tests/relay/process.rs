@@ -27,12 +27,13 @@ pub(crate) enum Signal {
 
 impl Relay {
     /// Logs what `filter` lets through.
-    pub(crate) fn spawn(config: &Path, log: PathBuf, filter: &str) -> Self {
+    pub(crate) fn spawn(config: &Path, log: PathBuf, filter: &str, environment: &[(&str, String)]) -> Self {
         let stderr = File::create(&log).unwrap();
         let child = binary()
             .args(["run", "--config"])
             .arg(config)
             .env("PINRELAY_LOG", filter)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)

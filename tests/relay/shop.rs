@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pinrelay::commands::demo::records::{GeneratedRecord, Generator};
-use pinrelay::commands::demo::scenario::{DemoFeed, plan};
+use pinrelay::commands::demo::scenario::{DemoFeed, Lot, plan};
 use pinrelay::domain::OutcomeKind;
 use pinrelay::run::clock;
 use tempfile::TempDir;
@@ -42,6 +42,10 @@ pub(crate) struct Terms {
     pub(crate) watch: String,
     /// What is logged.
     pub(crate) log: &'static str,
+    /// Of the lane `main`, if not the desk's own.
+    pub(crate) base_url: Option<String>,
+    /// More variables of the process's environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Default for Terms {
@@ -57,6 +61,8 @@ impl Default for Terms {
             properties: "",
             watch: String::new(),
             log: "info",
+            base_url: None,
+            environment: Vec::new(),
         }
     }
 }
@@ -177,7 +183,7 @@ impl<'b> Shop<'b> {
             bootstrap = self.broker.bootstrap(),
             name = self.name,
             audit = self.audit_topic(),
-            url = self.desk.base_url(),
+            url = self.terms.base_url.clone().unwrap_or_else(|| self.desk.base_url()),
             more_lanes = more_lanes(&self.desk.base_url()),
             feeds = feeds.concat(),
         );
@@ -190,7 +196,7 @@ impl<'b> Shop<'b> {
         let log = format!("{}-{}-{instance}.log", self.name, self.logs.len() + 1);
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(log);
         self.logs.push(log.clone());
-        Relay::spawn(&self.config(instance), log, self.terms.log)
+        Relay::spawn(&self.config(instance), log, self.terms.log, &self.terms.environment)
     }
 
     /// What its processes have logged so far.
@@ -251,6 +257,24 @@ impl<'b> Shop<'b> {
         self.broker.produce(&self.topic(feed), inputs).await;
     }
 
+    /// Writes the next conversions of one feed that nothing is wrong with; gives their places and keys. An install's
+    /// key is its event id.
+    pub(crate) async fn sell_events(&mut self, feed: DemoFeed, events: usize) -> Vec<(Place, String)> {
+        let (mut inputs, mut sold) = (Vec::new(), Vec::new());
+        while inputs.len() < events {
+            let record = self.generated.next().expect("the generator never ends");
+            let lot = plan(self.seed, record.number).lot;
+            if record.feed == feed && lot == Lot::Event {
+                let GeneratedRecord { partition, key, value, .. } = record;
+                let offset = self.expect(feed, partition, lot.outcome());
+                sold.push(((feed, partition, offset), String::from_utf8(key.clone()).unwrap()));
+                inputs.push(Input { partition, key: Some(key), value, ..Input::default() });
+            }
+        }
+        self.broker.produce(&self.topic(feed), inputs).await;
+        sold
+    }
+
     /// Writes one record that is not the generator's.
     pub(crate) async fn put(&mut self, feed: DemoFeed, partition: i32, value: Vec<u8>, outcome: OutcomeKind) {
         self.put_as(feed, Input { partition, value: Some(value), ..Input::default() }, outcome).await;
@@ -263,10 +287,12 @@ impl<'b> Shop<'b> {
     }
 
     /// In a new topic that is written without transactions, offsets are 0, 1, 2, …
-    fn expect(&mut self, feed: DemoFeed, partition: i32, outcome: OutcomeKind) {
+    fn expect(&mut self, feed: DemoFeed, partition: i32, outcome: OutcomeKind) -> i64 {
         let end = self.ends.entry((feed, partition)).or_insert(0);
-        self.planned.insert((feed, partition, *end), outcome);
+        let offset = *end;
+        self.planned.insert((feed, partition, offset), outcome);
         *end += 1;
+        offset
     }
 
     /// Where each partition ends.

@@ -18,7 +18,7 @@ use super::scenario::{Counts, DemoFeed, expected};
 use super::stage::{Stage, failed};
 use crate::commands::exit::Failure;
 use crate::commands::run::not_started;
-use crate::domain::BootTime;
+use crate::domain::{BootTime, OutcomeKind};
 use crate::kafka::audit_reader::read_to_end;
 use crate::kafka::feeding::Feeder;
 use crate::kafka::settings::KafkaSettings;
@@ -70,6 +70,8 @@ pub(super) async fn play(arguments: &Arguments) -> Result<Report, Failure> {
         posted: Posted { events: stats.posted, requests: stats.requests, keys_more_than_once: stats.keys_posted_again },
         elapsed,
         latency: audit.latencies.percentiles(),
+        age: audit.ages.percentiles(),
+        late: audit.late,
     })
 }
 
@@ -150,6 +152,8 @@ struct Audit {
     counts: Counts,
     rows: HashMap<(DemoFeed, i32, i64), u32>,
     latencies: Latencies,
+    ages: Latencies,
+    late: u64,
 }
 
 impl Audit {
@@ -165,13 +169,25 @@ impl Audit {
 
 async fn read_back(settings: Arc<KafkaSettings>) -> Result<Audit, Failure> {
     let read = move || {
-        let mut audit = Audit { counts: Counts::default(), rows: HashMap::new(), latencies: Latencies::new() };
+        let mut audit = Audit {
+            counts: Counts::default(),
+            rows: HashMap::new(),
+            latencies: Latencies::new(),
+            ages: Latencies::new(),
+            late: 0,
+        };
         read_to_end(&settings, PATIENCE, |row, written| {
             let Some(feed) = DemoFeed::ALL.into_iter().find(|feed| feed.name() == row.feed) else { return };
             audit.counts.add(feed, row.outcome);
             *audit.rows.entry((feed, row.source_partition, row.source_offset)).or_insert(0) += 1;
             if let (Some(written), Some(produced)) = (written, row.source_timestamp) {
                 audit.latencies.record(written.since(produced));
+            }
+            if row.outcome == OutcomeKind::Delivered
+                && let Some(age) = row.age_at_post_ms
+            {
+                audit.ages.record(Duration::from_millis(u64::try_from(age).unwrap_or(0)));
+                audit.late += u64::from(row.late == Some(true));
             }
         })
         .map_err(|error| failed("the audit topic", error))?;

@@ -38,6 +38,10 @@ pub struct Report {
     pub elapsed: Duration,
     /// From the time of a record to the time of its row.
     pub latency: Latency,
+    /// Of the delivered events when they were posted: the generator makes them up to 45 minutes old.
+    pub age: Latency,
+    /// Those that were more than an hour old.
+    pub late: u64,
 }
 
 /// Whether each record has exactly one audit row.
@@ -153,12 +157,17 @@ impl Report {
             "events_per_second": self.per_second(self.posted.events),
             "records_per_second": self.per_second(self.found.total()),
             "latency_ms": { "p50": millis(self.latency.p50), "p99": millis(self.latency.p99) },
+            "age_at_delivery": {
+                "p50_seconds": self.age.p50.as_secs(),
+                "p99_seconds": self.age.p99.as_secs(),
+                "over_an_hour": self.late,
+            },
             "agrees": differences.is_empty(),
             "differences": differences,
         })
     }
 
-    /// A table, three lines of figures, and what they mean in a sentence.
+    /// A table, four lines of figures, and what they mean in a sentence.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = format!("{}\n\n", self.table());
@@ -181,6 +190,9 @@ impl Report {
         line(&mut text, "speed", format!("{speeds}, {} s in all", tenths(self.elapsed)));
         let Latency { p50, p99 } = self.latency;
         line(&mut text, "record to audit row", format!("p50 {} ms, p99 {} ms", millis(p50), millis(p99)));
+        let minutes = |age: Duration| age.as_secs().div_ceil(60);
+        let ages = format!("p50 {} min, p99 {} min", minutes(self.age.p50), minutes(self.age.p99));
+        line(&mut text, "age at delivery", format!("{ages}, {} events over an hour", grouped(self.late)));
         text.push('\n');
         if self.broker == Broker::Mock {
             text.push_str(MOCK);
@@ -284,6 +296,8 @@ mod tests {
             posted: Posted { events, requests: 31, keys_more_than_once: 0 },
             elapsed: Duration::from_millis(1250),
             latency: latencies.percentiles(),
+            age: Latency { p50: Duration::from_mins(22), p99: Duration::from_secs(2675) },
+            late: 0,
         }
     }
 
@@ -311,6 +325,7 @@ mod tests {
         posted                  17,350 events in 31 requests, 0 keys more than once
         speed                   13,880 events/s, 16,000 records/s, 1.2 s in all
         record to audit row     p50 100 ms, p99 198 ms
+        age at delivery         p50 22 min, p99 45 min, 0 events over an hour
 
         The broker inside this process has no transactions: this run shows the whole path, and proves nothing about crashes.
         Use --bootstrap HOST:PORT to run it against a Kafka broker.
@@ -323,6 +338,11 @@ mod tests {
     fn the_json_has_the_same_figures() {
         insta::assert_snapshot!(serde_json::to_string_pretty(&report().to_json()).expect("plain values"), @r#"
         {
+          "age_at_delivery": {
+            "over_an_hour": 0,
+            "p50_seconds": 1320,
+            "p99_seconds": 2675
+          },
           "agrees": true,
           "broker": "mock",
           "differences": [],

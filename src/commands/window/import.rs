@@ -1,10 +1,8 @@
 //! The import: all lines are read and judged first, then written.
 
-#![expect(clippy::print_stdout, reason = "the command's output")]
-
 use std::cmp::Reverse;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +10,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::super::exit::{Exit, Failure};
+use super::super::output::{self, not_written};
 use super::super::run;
 use super::sent::{self, Reading};
 use crate::config::Config;
@@ -123,15 +122,16 @@ pub(super) fn execute(arguments: &Arguments) -> Result<Exit, Failure> {
             entries,
             written: !arguments.dry_run,
         },
-    );
+    )
+    .map_err(|error| not_written(&error))?;
     Ok(Exit::Drained)
 }
 
 fn read(arguments: &Arguments, config: &Config) -> Result<Reading, Failure> {
     let name = arguments.file.display();
     let unreadable = |why: String| wrong(format!("{name} cannot be read: {why}"), "name a readable file");
-    let input: Box<dyn std::io::Read> = if arguments.file.as_os_str() == "-" {
-        Box::new(std::io::stdin())
+    let input: Box<dyn io::Read> = if arguments.file.as_os_str() == "-" {
+        Box::new(io::stdin())
     } else {
         Box::new(File::open(&arguments.file).map_err(|error| unreadable(error.kind().to_string()))?)
     };
@@ -180,17 +180,18 @@ fn check_bound(keys: &[SentKey], partitions: i32, window_keys: u64) -> Result<()
     Ok(())
 }
 
-fn show(arguments: &Arguments, summary: &Summary<'_>) {
+fn show(arguments: &Arguments, summary: &Summary<'_>) -> io::Result<()> {
+    let mut out = output::stdout();
     if arguments.json {
-        println!("{}", serde_json::to_string(summary).expect("a plain struct is JSON"));
-        return;
+        return writeln!(out, "{}", serde_json::to_string(summary).expect("a plain struct is JSON"));
     }
     let Summary { feed, lines, expired, keys, partitions, entries, written } = summary;
     let done = if *written { "imported" } else { "would import" };
-    println!("{done} {keys} ids of {lines} lines for feed {feed}: {entries} entries in {partitions} partitions");
+    writeln!(out, "{done} {keys} ids of {lines} lines for feed {feed}: {entries} entries in {partitions} partitions")?;
     if 0 < *expired {
-        println!("{expired} lines are older than the window and were passed over");
+        writeln!(out, "{expired} lines are older than the window and were passed over")?;
     }
+    Ok(())
 }
 
 fn wrong(problem: String, next: &str) -> Failure {

@@ -20,6 +20,21 @@ fn a_late_event_draws_a_warning_and_holds_where_the_feed_says_so() {
 }
 
 #[test]
+fn a_lanes_partner_name_is_sent_where_the_record_has_none() {
+    let mut rules = rules();
+    for (of_lane, of_record, sent) in [
+        (None, None, None),
+        (Some("ss-lane"), None, Some("ss-lane")),
+        (Some("ss-lane"), Some("ss-record"), Some("ss-record")),
+        (None, Some("ss-record"), Some("ss-record")),
+    ] {
+        rules.default_lane.partner_name = of_lane.map(Box::from);
+        let body = body(finish(&with(&[(Target::PartnerName, of_record.map(text))]), &rules, NOW));
+        assert_eq!(body.get("partner_name").and_then(serde_json::Value::as_str), sent, "{of_lane:?} {of_record:?}");
+    }
+}
+
+#[test]
 fn a_customer_type_is_sent_only_where_the_feed_says_so() {
     let draft = with(&[(Target::UserCustomerType, Some(text("NEW")))]);
     let silent = finish(&draft, &rules(), NOW);

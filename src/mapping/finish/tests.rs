@@ -15,6 +15,7 @@ fn lane(id: u16, name: &str, ad_account: &str) -> LaneRule {
         name: name.into(),
         ad_account: AdAccountId::try_new(ad_account).expect("digits"),
         mode: LaneMode::Live,
+        partner_name: None,
     }
 }
 

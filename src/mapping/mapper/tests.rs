@@ -21,6 +21,7 @@ fn mapper() -> Mapper {
         name: "main".into(),
         ad_account,
         mode: crate::domain::LaneMode::Live,
+        partner_name: None,
     }))
 }
 

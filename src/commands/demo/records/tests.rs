@@ -60,7 +60,13 @@ fn reader(feed: DemoFeed) -> (Vec<u8>, Decoder, Mapper) {
     let plan = Plan::compile(feed.name(), feed.schema(), &[], &Overrides::new()).expect("the shipped schema maps");
     let decoder = Decoder::compile(feed.schema(), &[], &plan).expect("it reads itself");
     let ad_account = AdAccountId::try_new("549755885175").expect("digits");
-    let lane = LaneRule { id: LaneId(0), name: "main".into(), ad_account, mode: crate::domain::LaneMode::Live };
+    let lane = LaneRule {
+        id: LaneId(0),
+        name: "main".into(),
+        ad_account,
+        mode: crate::domain::LaneMode::Live,
+        partner_name: None,
+    };
     let mapper = Mapper::new(EventRules { late: Late::Skip, ..EventRules::new(lane) });
     let header = [&[0xc3, 0x01], &fingerprint(feed.schema()).expect("a schema")[..]].concat();
     (header, decoder, mapper)
