@@ -82,7 +82,9 @@ pub(crate) struct Shop<'b> {
     seed: u64,
     terms: Terms,
     folder: TempDir,
-    generated: Box<dyn Iterator<Item = GeneratedRecord> + Send>,
+    generator: Generator,
+    /// Records that the generator has given.
+    generated: u64,
     /// What each record must end as where nothing is in doubt.
     pub(crate) planned: HashMap<Place, OutcomeKind>,
     ends: BTreeMap<(DemoFeed, i32), i64>,
@@ -112,7 +114,6 @@ impl<'b> Shop<'b> {
             fs::write(folder.path().join(format!("{}.avsc", feed.name())), feed.schema()).unwrap();
         }
         fs::write(folder.path().join("token"), TOKEN).unwrap();
-        let generator = Generator::try_new(seed, clock::wall()).unwrap();
         Self {
             broker,
             desk: Desk::open().await,
@@ -120,7 +121,8 @@ impl<'b> Shop<'b> {
             seed,
             terms,
             folder,
-            generated: Box::new(generator.generate(u64::MAX)),
+            generator: Generator::try_new(seed, clock::wall()).unwrap(),
+            generated: 0,
             planned: HashMap::new(),
             ends: BTreeMap::new(),
             logs: Vec::new(),
@@ -227,7 +229,7 @@ impl<'b> Shop<'b> {
     async fn sell_some(&mut self, records: usize, value: &impl Fn(DemoFeed, Vec<u8>) -> Vec<u8>) {
         let mut inputs: BTreeMap<DemoFeed, Vec<Input>> = BTreeMap::new();
         for _ in 0..records {
-            let record = self.generated.next().expect("the generator never ends");
+            let record = self.next_record();
             let GeneratedRecord { number, feed, partition, key, value: bytes } = record;
             self.expect(feed, partition, plan(self.seed, number).lot.outcome());
             let value = bytes.map(|bytes| value(feed, bytes));
@@ -243,11 +245,18 @@ impl<'b> Shop<'b> {
         }
     }
 
+    /// Its event is as young as those of the first one were, however long the test takes.
+    fn next_record(&mut self) -> GeneratedRecord {
+        let record = self.generator.at(clock::wall()).record(self.generated);
+        self.generated += 1;
+        record
+    }
+
     /// Writes the next records of one feed; those of the others are passed over.
     pub(crate) async fn sell_of(&mut self, feed: DemoFeed, records: usize) {
         let mut inputs = Vec::new();
         while inputs.len() < records {
-            let record = self.generated.next().expect("the generator never ends");
+            let record = self.next_record();
             if record.feed == feed {
                 self.expect(feed, record.partition, plan(self.seed, record.number).lot.outcome());
                 let GeneratedRecord { partition, key, value, .. } = record;
@@ -262,7 +271,7 @@ impl<'b> Shop<'b> {
     pub(crate) async fn sell_events(&mut self, feed: DemoFeed, events: usize) -> Vec<(Place, String)> {
         let (mut inputs, mut sold) = (Vec::new(), Vec::new());
         while inputs.len() < events {
-            let record = self.generated.next().expect("the generator never ends");
+            let record = self.next_record();
             let lot = plan(self.seed, record.number).lot;
             if record.feed == feed && lot == Lot::Event {
                 let GeneratedRecord { partition, key, value, .. } = record;

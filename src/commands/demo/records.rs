@@ -85,11 +85,20 @@ impl Generator {
 
     /// The first `records` records.
     pub fn generate(self, records: u64) -> impl Iterator<Item = GeneratedRecord> {
-        (0..records).map(move |number| self.record(scenario::plan(self.seed, number)))
+        (0..records).map(move |number| self.record(number))
     }
 
-    fn record(&self, planned: Planned) -> GeneratedRecord {
-        let Planned { number, feed, partition, lot } = planned;
+    /// As if it were `now`; everything else stays.
+    #[must_use]
+    pub const fn at(self, now: UnixMillis) -> Self {
+        Self { now, ..self }
+    }
+
+    /// The record of this number.
+    #[must_use]
+    pub fn record(&self, number: u64) -> GeneratedRecord {
+        let planned = scenario::plan(self.seed, number);
+        let Planned { feed, partition, lot, .. } = planned;
         let draw = self.draw(planned);
         let key = draw.id.clone().into_bytes();
         let value = match lot {
