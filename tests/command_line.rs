@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::{Value, json};
+
 fn pinrelay(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pinrelay"))
         .args(arguments)
@@ -25,6 +27,53 @@ fn a_broken_configuration_ends_with_64_and_names_every_fault_on_stderr() {
     assert!(shown.starts_with("error: broken/many.yaml has 11 faults\n"), "{shown}");
     assert!(shown.contains("feeds[0].lane, line 28: there is no lane \"other\""), "{shown}");
     assert!(shown.trim_end().ends_with("next: mend the file; docs/configuration.md describes every key"), "{shown}");
+}
+
+#[test]
+fn a_checked_configuration_says_every_fault_with_its_key_and_what_to_write_instead() {
+    let output = pinrelay(&["config", "check", "--config", "broken/many.yaml", "--json"]);
+    assert_eq!(output.status.code(), Some(64));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let faults = found["faults"].as_array().unwrap();
+    assert_eq!((&found["valid"], faults.len(), &found["would_run"]), (&json!(false), 11, &Value::Null));
+    let lane = faults.iter().find(|fault| fault["key"] == "feeds[0].lane").unwrap();
+    assert_eq!((&lane["line"], &lane["rule"]), (&json!(28), &json!("unknown_lane")));
+    assert!(faults.iter().all(|fault| !fault["mend"].as_str().unwrap().is_empty()), "{found}");
+
+    let output = pinrelay(&["config", "check", "--config", "broken/many.yaml"]);
+    assert_eq!(output.status.code(), Some(64));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("feeds[0].lane, line 28: there is no lane \"other\" [unknown_lane]\n"), "{shown}");
+    assert!(shown.ends_with("broken/many.yaml has 11 faults\n"), "{shown}");
+}
+
+#[test]
+fn a_checked_configuration_names_what_is_wrong_with_its_schemas() {
+    let output = pinrelay(&["config", "check", "--config", "good/minimal.yaml", "--json"]);
+    assert_eq!(output.status.code(), Some(64), "the schema maps nothing");
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["faults"][0]["key"], "feeds[0].schema");
+    assert_eq!(found["would_run"]["feeds"][0]["changelog"], "pinrelay.order.changelog");
+}
+
+#[test]
+fn a_checked_configuration_that_is_whole_says_what_would_run_and_offline_asks_for_no_secret() {
+    let arguments = ["config", "check", "--config", "../mapping/pinrelay.yaml"];
+    assert_eq!(pinrelay(&arguments).status.code(), Some(64), "its secrets do not exist");
+    let output = pinrelay(&[&arguments[..], &["--offline"]].concat());
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{}", text(&output.stdout));
+    insta::assert_snapshot!(text(&output.stdout), @r"
+    ../mapping/pinrelay.yaml is whole; by it would run, as pinrelay.offline:
+      lane main: ad account 549755885175, live, 5000 calls a minute
+      lane at: ad account 549755885176, live, 5000 calls a minute
+      feed order: shop.orders to lane main, begins at earliest, changelog pinrelay.order.changelog
+      feed install: app.installs to lane main, begins at earliest, changelog pinrelay.install.changelog
+      feed in_store_purchase: till.receipts to lane main, begins at earliest, changelog pinrelay.in_store_purchase.changelog
+      feed debezium_order: shopdb.public.orders to lane main, begins at earliest, changelog pinrelay.debezium_order.changelog
+      feed mmp_install: partner.installs to lane main, begins at earliest, changelog pinrelay.mmp_install.changelog
+      feed pos_receipt: pos.tlog to lane main, begins at earliest, changelog pinrelay.pos_receipt.changelog
+      audit rows: pinterest.delivery-results
+    ");
 }
 
 #[test]

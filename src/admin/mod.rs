@@ -45,6 +45,16 @@ pub struct Status {
     pub records: Vec<Records>,
     pub age_at_delivery: Vec<AgeAtDelivery>,
     pub sent_by_two_partitions: SentByTwo,
+    pub kafka_credentials: Credentials,
+}
+
+/// How it went with credentials that changed on disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Credentials {
+    /// How often new clients took over.
+    pub renewed: u64,
+    /// Why those on disk are not in use.
+    pub refused: Option<String>,
 }
 
 /// Events that more than one partition has delivered, as a sample of the keys tells.
@@ -250,7 +260,7 @@ mod tests {
         assert_eq!(get("/readyz").await, (503, "order/0 is being restored (41 %)\n".to_owned()));
         pictures.send_replace(picture(&[PartitionState::Reading]));
         assert_eq!(get("/readyz").await.0, 200);
-        insta::assert_snapshot!(get("/status").await.1, @r#"{"partitions":[{"feed":"order","partition":0,"state":"reading","position":7,"unaccounted":0,"restored_percent":null,"window_keys":3,"window_evicted":0,"window_covers_seconds":172800}],"lanes":[],"records":[],"age_at_delivery":[],"sent_by_two_partitions":{"sampled_keys":0,"one_key_in":0,"last":null}}"#);
+        insta::assert_snapshot!(get("/status").await.1, @r#"{"partitions":[{"feed":"order","partition":0,"state":"reading","position":7,"unaccounted":0,"restored_percent":null,"window_keys":3,"window_evicted":0,"window_covers_seconds":172800}],"lanes":[],"records":[],"age_at_delivery":[],"sent_by_two_partitions":{"sampled_keys":0,"one_key_in":0,"last":null},"kafka_credentials":{"renewed":0,"refused":null}}"#);
         assert_eq!(get("/metrics").await, (200, "a 1\n".to_owned()));
         stop.send(()).expect("it serves");
         serving.await.expect("no panic").expect("no fault");

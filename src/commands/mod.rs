@@ -2,6 +2,7 @@
 //!
 //! Output for the user goes to stdout, logs and errors to stderr. An error says what to do next.
 
+pub mod config;
 pub mod demo;
 pub mod exit;
 pub mod explain;
@@ -43,6 +44,7 @@ pub enum Command {
     Explain(explain::Arguments),
     Schema(schema::Arguments),
     Topics(topics::Arguments),
+    Config(config::Arguments),
     Health(health::Arguments),
     Window(window::Arguments),
 }
@@ -61,6 +63,7 @@ pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Explain(arguments) => explain::execute(&arguments),
         Command::Schema(arguments) => schema::execute(&arguments),
         Command::Topics(arguments) => topics::execute(&arguments),
+        Command::Config(arguments) => config::execute(&arguments),
         Command::Health(arguments) => health::execute(&arguments),
         Command::Window(arguments) => window::execute(&arguments),
     }

@@ -253,7 +253,31 @@ fn property(name: &str, node: Node<'_>, reading: &mut Reading<'_>) -> Option<Pro
     secret::read(node, reading).map(Property::Secret)
 }
 
+/// Properties whose value is a file that librdkafka reads when a client begins: credentials, and whom to trust.
+const CREDENTIAL_FILES: &[&str] =
+    &["ssl.ca.location", "ssl.certificate.location", "ssl.crl.location", "ssl.key.location", "ssl.keystore.location"];
+
+/// Whether the property names a file that is a credential, or a folder of them.
+#[must_use]
+pub fn is_credential_file(property: &str) -> bool {
+    CREDENTIAL_FILES.contains(&property)
+}
+
 impl Kafka {
+    /// With the secrets as they are now.
+    ///
+    /// # Errors
+    /// A secret's file cannot be read, or is empty.
+    pub fn read_again(&self) -> Result<Self, String> {
+        let mut again = self.clone();
+        for property in again.properties.values_mut() {
+            if let Property::Secret(secret) = property {
+                secret.value = secret.read_again()?;
+            }
+        }
+        Ok(again)
+    }
+
     /// `group.instance.id` and `transactional.id`, so that a process that starts again fences its former self (T1).
     #[must_use]
     pub fn identity(&self) -> String {

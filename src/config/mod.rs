@@ -35,7 +35,7 @@ use crate::pipeline::{LaneSettings, Rules, Settings};
 pub use audit::{Admin, Audit};
 pub use fault::{Fault, FaultKind, Faults, Place};
 pub use feeds::{Choice, CustomerType, Derive, Feed, Framing, Late, OddUserAgents, OnLost, PrivateAddresses, Start};
-pub use kafka::{Kafka, OnStop, Property, changelog_topic};
+pub use kafka::{Kafka, OnStop, Property, changelog_topic, is_credential_file};
 pub use lanes::Lane;
 pub use pipeline::Pipeline;
 pub use registry::{Registry, RegistryAuth};

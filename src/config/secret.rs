@@ -37,6 +37,21 @@ pub struct SecretValue {
     pub value: Secret,
 }
 
+impl SecretValue {
+    /// As it is now; a variable does not change while the process lives.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is empty.
+    pub fn read_again(&self) -> Result<Secret, String> {
+        let SecretSource::File(path) = &self.source else { return Ok(self.value.clone()) };
+        match fs::read_to_string(path) {
+            Ok(text) if !text.trim().is_empty() => Ok(Secret::new(text.trim().to_owned())),
+            Ok(_) => Err(format!("the secret file {} is empty", path.display())),
+            Err(error) => Err(format!("the secret file {} cannot be read: {}", path.display(), error.kind())),
+        }
+    }
+}
+
 /// Where a secret is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {

@@ -134,8 +134,9 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// For contexts that have more to do than [`Logging`].
 pub(super) fn report(error: &KafkaError, reason: &str) {
-    // The end of a partition is no error; it comes as an event of its own.
-    if *error == KafkaError::Global(RDKafkaErrorCode::PartitionEOF) {
+    // The end of a partition is no error; it comes as an event of its own. And that every broker is away was said of
+    // each of them.
+    if let KafkaError::Global(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown) = error {
         return;
     }
     tracing::warn!(target: "librdkafka", %error, reason, "client error");

@@ -25,6 +25,7 @@ mod native;
 pub mod partitioner;
 #[cfg(feature = "broken-rules")]
 mod plain;
+mod reach;
 mod rebalance;
 pub mod registry;
 pub mod resolve;

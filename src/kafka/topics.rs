@@ -8,9 +8,10 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, Top
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::client::{self, Isolation, Logging};
+use super::client::{self, Logging};
 use super::deadline::Deadline;
 use super::native;
+use super::reach::{self, Noting};
 use super::settings::{FeedTopics, KafkaSettings};
 
 /// What is known of the input topics when the process starts; both in the order of the feeds.
@@ -47,15 +48,13 @@ pub struct NewTopics {
 ///
 /// Every fault that is found.
 pub async fn check(settings: Arc<KafkaSettings>) -> Result<InputTopics, Vec<TopicFault>> {
-    let unreachable = |error: &KafkaError| {
-        vec![TopicFault::Unreachable { topic: settings.audit_topic.clone(), why: error.to_string() }]
-    };
-    let admin = admin(&settings).map_err(|error| unreachable(&error))?;
+    let unreachable = |why: String| vec![TopicFault::Unreachable { topic: settings.audit_topic.clone(), why }];
+    let admin = admin(&settings).map_err(|error| unreachable(error.to_string()))?;
     let looked_at = Arc::clone(&settings);
     let (topics, mut faults) = tokio::task::spawn_blocking(move || look_at_all(&looked_at))
         .await
         .expect("looking at topics does not panic, and nothing cancels it")
-        .map_err(|error| unreachable(&error))?;
+        .map_err(unreachable)?;
     let changelogs = settings.feeds.iter().map(|feed| settings.changelog_topic(feed));
     for (topic, needs) in changelogs
         .map(|topic| (topic, changelog_needs(&settings)))
@@ -77,9 +76,8 @@ pub async fn create_missing(settings: Arc<KafkaSettings>, new: NewTopics) -> Res
     let fault = |topic: &str, why: String| TopicFault::Unreachable { topic: topic.to_owned(), why };
     let looked_at = Arc::clone(&settings);
     let inputs: Vec<(FeedTopics, i32)> = tokio::task::spawn_blocking(move || {
-        let reader: BaseConsumer<Logging> = client::reader(&looked_at, Isolation::Committed)
-            .create_with_context(Logging)
-            .map_err(|error| fault(&looked_at.audit_topic, error.to_string()))?;
+        let reader = reach::reader(&looked_at).map_err(|error| fault(&looked_at.audit_topic, error.to_string()))?;
+        reach::reach(&looked_at, &reader).map_err(|why| fault(&looked_at.audit_topic, why))?;
         let look = |feed: &FeedTopics| Ok((feed.clone(), count(&looked_at, &reader, &feed.input)?));
         looked_at.feeds.iter().map(look).collect::<Result<_, TopicFault>>()
     })
@@ -171,8 +169,7 @@ async fn await_metadata(settings: &KafkaSettings, created: &[String]) -> Result<
         loop {
             let (settings, looked_at) = (settings.clone(), topic.clone());
             let found = tokio::task::spawn_blocking(move || {
-                let reader: BaseConsumer<Logging> = client::reader(&settings, Isolation::Committed)
-                    .create_with_context(Logging)
+                let reader = reach::reader(&settings)
                     .map_err(|error| TopicFault::Unreachable { topic: looked_at.clone(), why: error.to_string() })?;
                 count(&settings, &reader, &looked_at)
             });
@@ -198,9 +195,12 @@ fn options(settings: &KafkaSettings) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout))
 }
 
-fn look_at_all(settings: &KafkaSettings) -> Result<(InputTopics, Vec<TopicFault>), KafkaError> {
+/// # Errors
+/// Why the cluster does not answer; what does not answer once is not asked for each topic.
+fn look_at_all(settings: &KafkaSettings) -> Result<(InputTopics, Vec<TopicFault>), String> {
     // Not the admin client: that is a producer to librdkafka, and asking for a topic could create it.
-    let reader: BaseConsumer<Logging> = client::reader(settings, Isolation::Committed).create_with_context(Logging)?;
+    let reader = reach::reader(settings).map_err(|error| error.to_string())?;
+    reach::reach(settings, &reader)?;
     let mut faults = Vec::new();
     let mut topics = InputTopics { partitions: Vec::new(), topic_ids: Vec::new() };
     for feed in &settings.feeds {
@@ -226,7 +226,7 @@ fn look_at_all(settings: &KafkaSettings) -> Result<(InputTopics, Vec<TopicFault>
     Ok((topics, faults))
 }
 
-fn count(settings: &KafkaSettings, reader: &BaseConsumer<Logging>, topic: &str) -> Result<i32, TopicFault> {
+fn count(settings: &KafkaSettings, reader: &BaseConsumer<Noting>, topic: &str) -> Result<i32, TopicFault> {
     let unreachable = |why: String| TopicFault::Unreachable { topic: topic.to_owned(), why };
     let metadata = reader
         .fetch_metadata(Some(topic), settings.timeouts.request)

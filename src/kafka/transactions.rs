@@ -273,6 +273,8 @@ impl Committer {
 
     /// A new producer, initialised: from here on every earlier one with this identity is fenced.
     fn take_over(&self) -> Result<Producer, Closed> {
+        // Whoever closes it may have a new one already, which must not be fenced.
+        self.stay_open()?;
         let config = client::producer(&self.settings);
         let producer: ThreadedProducer<Deliveries> =
             config.create_with_context(Deliveries::default()).map_err(|error| self.refuse(&error))?;

@@ -4,19 +4,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::domain::{
-    Answered, BatchId, BootTime, Epoch, Fate, LaneId, NextOffset, Now, PartitionId, Record, UnixMillis,
-};
-use crate::kafka::Receipt;
+use crate::domain::{Answered, BatchId, BootTime, Epoch, Fate, LaneId, Now, PartitionId};
 use crate::kafka::consumer::ConsumerRemote;
-use crate::kafka::message::{Assignment, ConsumerEvent, ConsumerFailure};
+use crate::kafka::message::{ConsumerEvent, ConsumerFailure};
+use crate::kafka::settings::Timeouts;
 use crate::kafka::transactions::{TransactionEvent, TransactionFailure, Transactions};
 use crate::pinterest::Client;
 use crate::pipeline::{Batch, Effect, Input, Pipeline, Suspected};
@@ -26,13 +24,14 @@ use crate::telemetry::span::Span;
 use super::clock;
 use super::export::SpanSender;
 use super::feed::FeedReader;
+use super::holding::{Holding, Waiting};
 use super::intake::{Intake, Raw, Yield};
-use super::restoring::{Failed, Restoration, Restoring, Watched};
+use super::restoring::{Failed, Restoration, Restoring};
 use super::totals::{Accounting, Totals};
 use super::traces::Tracing;
 use super::traffic::Traffic;
 use super::trouble::Troubles;
-use super::{End, Ends, Progress};
+use super::{Credentials, End, Ends, Parts, Progress};
 
 /// Records that go into the core between two looks at everything else: about a millisecond of its work.
 const RECORDS_AT_A_TIME: usize = 500;
@@ -56,6 +55,7 @@ pub(super) struct Engine {
     pub(super) restoring: Restoring,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) ends: watch::Receiver<Ends>,
+    pub(super) credentials: watch::Receiver<Credentials>,
     pub(super) tracing: Tracing,
     pub(super) state: State,
 }
@@ -76,48 +76,22 @@ pub(super) struct State {
     /// When it was last told that partitions send the same events, and how often that was seen until then.
     suspected: Option<(BootTime, u64)>,
     /// Why the work comes to rest.
-    ending: Option<End>,
+    ending: Option<Ending>,
+    /// New clients do not wait longer than that for the work of the old ones to come to rest.
+    rest_by: Option<BootTime>,
 }
 
-/// A partition that the group has given to us.
-struct Holding {
-    assignment: Assignment,
-    /// When it was given.
-    since: BootTime,
-    epoch: Option<Epoch>,
-    /// Cleared when the epoch ends: a restore under way then gives up.
-    held: Arc<AtomicBool>,
-    /// Of the restore under way.
-    headway: Option<Arc<Watched>>,
-    intake: Option<Intake>,
-    inbox: VecDeque<Waiting>,
+/// What comes when the work has come to rest.
+pub(super) enum Ending {
+    Over(End),
+    /// Other clients go on.
+    Renewed(Box<Parts>),
 }
 
-/// What the core has not taken yet.
-enum Waiting {
-    /// The receipt keeps the consumer from reading on while there is no room for the records.
-    Records {
-        records: VecDeque<Record>,
-        _receipt: Option<Receipt>,
-    },
-    Reached(NextOffset),
-}
-
-impl Holding {
-    /// When Kafka took the first record that the core has not taken, or this process, where Kafka did not say it.
-    fn first_waiting(&self) -> Option<UnixMillis> {
-        self.inbox.iter().find_map(|waiting| match waiting {
-            Waiting::Records { records, .. } => {
-                records.front().map(|record| record.timestamp.unwrap_or(record.received))
-            }
-            Waiting::Reached(_) => None,
-        })
-    }
-}
-
-impl Drop for Holding {
-    fn drop(&mut self) {
-        self.held.store(false, Ordering::Relaxed);
+impl State {
+    /// Goes on counting where the clients before had come to.
+    pub(super) fn after(progress: &Progress) -> Self {
+        Self { totals: progress.totals.clone(), traffic: progress.traffic.clone(), ..Self::default() }
     }
 }
 
@@ -133,8 +107,10 @@ struct PostEnd {
 }
 
 /// What comes in.
-pub(super) struct Inputs {
-    pub(super) stop: UnboundedReceiver<()>,
+pub(super) struct Inputs<'a> {
+    pub(super) stop: &'a mut UnboundedReceiver<()>,
+    /// What goes on with other credentials.
+    pub(super) next: UnboundedReceiver<Box<Parts>>,
     pub(super) consumer: UnboundedReceiver<ConsumerEvent>,
     pub(super) transactions: UnboundedReceiver<TransactionEvent>,
     pub(super) restored: UnboundedReceiver<Restoration>,
@@ -148,7 +124,7 @@ enum Turn {
 
 impl Engine {
     /// Runs until the work has come to rest, or cannot go on.
-    pub(super) async fn run(mut self, inputs: &mut Inputs) -> (End, Self) {
+    pub(super) async fn run(mut self, inputs: &mut Inputs<'_>) -> (Ending, Self) {
         let (answers_in, mut answers) = unbounded_channel();
         let (yields_in, mut yields) = unbounded_channel();
         loop {
@@ -157,6 +133,7 @@ impl Engine {
             let turn = select! {
                 biased;
                 stop = inputs.stop.recv() => self.stop(stop),
+                Some(next) = inputs.next.recv() => self.renew(next),
                 event = inputs.transactions.recv() => self.transaction(event),
                 answer = answers.recv() => self.answered(answer),
                 event = inputs.consumer.recv() => self.consumed(event),
@@ -166,15 +143,19 @@ impl Engine {
             };
             if let Turn::End(end) = turn {
                 self.tell_at(clock::now());
-                return (end, self);
+                return (Ending::Over(end), self);
             }
             self.step(Input::Woke);
             self.take_records();
             self.perform(&answers_in);
             self.tell();
-            if let Some(end) = self.state.ending.take_if(|_| self.core.is_empty()) {
+            let is_late = self.state.rest_by.is_some_and(|by| by <= clock::boot());
+            if is_late {
+                tracing::warn!("the old clients cannot finish; what is open is taken up as after a crash");
+            }
+            if let Some(ending) = self.state.ending.take_if(|_| is_late || self.core.is_empty()) {
                 self.tell_at(clock::now());
-                return (end, self);
+                return (ending, self);
             }
         }
     }
@@ -197,7 +178,7 @@ impl Engine {
 
     /// The first request lets the work come to rest; the second one does not wait.
     fn stop(&mut self, stop: Option<()>) -> Turn {
-        if stop.is_none() || self.state.ending.is_some() {
+        if stop.is_none() || matches!(self.state.ending, Some(Ending::Over(_))) {
             return Turn::End(End::StoppedAtOnce);
         }
         tracing::info!("stopping: what is under way comes to rest");
@@ -205,10 +186,28 @@ impl Engine {
         Turn::Next
     }
 
-    fn drain(&mut self, end: End) {
+    /// As a stop, and the process goes on.
+    fn renew(&mut self, next: Box<Parts>) -> Turn {
         if self.state.ending.is_none() {
-            self.state.ending = Some(end);
+            tracing::info!("a new credential of Kafka is taken: the work comes to rest, and new clients go on");
+            let Timeouts { drain, transaction, .. } = next.kafka.timeouts;
+            self.state.rest_by = Some(clock::boot().after(drain + transaction));
+            self.state.ending = Some(Ending::Renewed(next));
             self.step(Input::Drain);
+        }
+        Turn::Next
+    }
+
+    fn drain(&mut self, end: End) {
+        self.state.rest_by = None;
+        match self.state.ending {
+            None => {
+                self.state.ending = Some(Ending::Over(end));
+                self.step(Input::Drain);
+            }
+            // It comes to rest already, and does not go on.
+            Some(Ending::Renewed(_)) => self.state.ending = Some(Ending::Over(end)),
+            Some(Ending::Over(_)) => {}
         }
     }
 
@@ -478,6 +477,7 @@ impl Engine {
             ends: self.ends.borrow().clone(),
             notes: self.readers.iter().map(|reader| reader.notes()).collect(),
             tokens: self.clients.iter().map(|client| client.token_since()).collect(),
+            credentials: self.credentials.borrow().clone(),
             spans_dropped: self.tracing.spans.as_ref().map_or(0, SpanSender::dropped),
             restores: restores.collect(),
             status: Some(status),

@@ -1,11 +1,11 @@
 //! The one loop: effects of the core go out, inputs come in.
 //!
 //! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
-//! a feed's files what maps its records; `engine` is the loop; `feed` and `intake` decode and map; `restoring` brings
-//! partitions back; `picture` shows the work to the admin pages and `measures` to the metrics, from
-//! what `totals`, `traffic` and `notes` count and `behind` asks for; `trouble` tells of lanes in the log, `traces` of
+//! a feed's files what maps its records; `engine` is the loop and `holding` what it keeps of a partition; `feed` and
+//! `intake` decode and map; `restoring` brings partitions back; `picture` shows the work to the admin pages and
+//! `measures` to the metrics, from what `totals`, `traffic` and `notes` count and `behind` asks for; `trouble` tells of lanes in the log, `traces` of
 //! single records, and `export` sends it all to a collector; `clock` reads the clocks; `asking` looks at tokens and
-//! ad accounts.
+//! ad accounts; `renewal` looks at the credentials of Kafka.
 
 pub mod behind;
 pub mod clock;
@@ -21,8 +21,10 @@ pub mod traffic;
 
 mod asking;
 mod engine;
+mod holding;
 mod intake;
 mod measures;
+mod renewal;
 mod restoring;
 mod settings;
 mod trouble;
@@ -33,7 +35,8 @@ pub use export::{Exporter, SpanSender};
 pub use mapping::FeedMapping;
 pub use notes::Notes;
 pub use picture::Names;
-pub use prepare::{Parts, RegisteredAudit, StartFault, kafka_settings, register_audit, scribe};
+pub use prepare::{Parts, RegisteredAudit, StartFault, check_files, kafka_settings, register_audit, scribe};
+pub use renewal::Credentials;
 pub use restoring::Headway;
 pub use totals::Totals;
 pub use traces::Watching;
@@ -55,7 +58,7 @@ use crate::kafka::restore::Restorer;
 use crate::kafka::transactions::Transactions;
 use crate::pipeline::{Pipeline, Status};
 
-use engine::{Engine, Inputs, State};
+use engine::{Ending, Engine, Inputs, State};
 use restoring::Restoring;
 use traces::Tracing;
 
@@ -92,6 +95,7 @@ pub struct Progress {
     /// Since when the access token of each lane is known, in the order of the lanes.
     pub tokens: Vec<UnixMillis>,
     pub spans_dropped: u64,
+    pub credentials: Credentials,
     pub status: Option<Status>,
     /// Of the partitions that are being restored.
     pub restores: BTreeMap<PartitionId, Headway>,
@@ -106,7 +110,8 @@ pub struct Traces {
     pub names: Names,
 }
 
-/// Relays until a request to stop has come and the work is at rest, or the work cannot go on.
+/// Relays until a request to stop has come and the work is at rest, or the work cannot go on; goes on with new clients
+/// where a credential of Kafka has changed.
 ///
 /// `leaving` is looked at when the work has come to rest: whether the group is told that the process is gone for good.
 /// Threads that wait for a broker may outlive it: the caller ends the process, or leaves them behind.
@@ -114,16 +119,48 @@ pub struct Traces {
 /// # Errors
 /// If it could not start.
 pub async fn run(
-    parts: Parts,
-    stop: UnboundedReceiver<()>,
+    mut parts: Parts,
+    mut stop: UnboundedReceiver<()>,
     leaving: watch::Receiver<Leaving>,
     progress: watch::Sender<Progress>,
     traces: Traces,
 ) -> Result<End, StartFault> {
+    let (to_credentials, credentials) = watch::channel(Credentials::default());
+    loop {
+        let (to_next, next) = unbounded_channel();
+        let watch = renewal::watch(parts.lasting.clone(), parts.fingerprint, to_credentials.clone(), to_next);
+        let watching = tokio::spawn(watch);
+        let sources = Sources { stop: &mut stop, leaving: &leaving, next, credentials: credentials.clone() };
+        let ending = serve(parts, sources, progress.clone(), traces.clone()).await;
+        watching.abort();
+        match ending? {
+            Ending::Over(end) => return Ok(end),
+            Ending::Renewed(next) => parts = *next,
+        }
+        to_credentials.send_modify(|credentials| credentials.renewed += 1);
+    }
+}
+
+/// What comes in from outside of Kafka.
+struct Sources<'a> {
+    stop: &'a mut UnboundedReceiver<()>,
+    leaving: &'a watch::Receiver<Leaving>,
+    next: UnboundedReceiver<Box<Parts>>,
+    credentials: watch::Receiver<Credentials>,
+}
+
+/// Relays with one consumer and one producer, which are closed at the end.
+async fn serve(
+    parts: Parts,
+    sources: Sources<'_>,
+    progress: watch::Sender<Progress>,
+    traces: Traces,
+) -> Result<Ending, StartFault> {
     let (group_events, from_group) = unbounded_channel();
     let (commit_events, from_commits) = unbounded_channel();
     let (restorations, restored) = unbounded_channel();
-    let Parts { kafka, core, readers, clients, scribe, partitions, .. } = parts;
+    let Parts { lasting, kafka, scribe, partitions, .. } = parts;
+    let core = lasting.core;
     let process = scribe.process;
     let patience = kafka.timeouts.transaction;
     let restore_patience = kafka.timeouts.restore_patience;
@@ -137,12 +174,13 @@ pub async fn run(
     tokio::spawn(behind::watch(end_reader, progress.subscribe(), to_ends));
     let watching = Watching::new(process, traces.spans.as_ref().map(|_| traces.one_in));
     let (seed, _) = process.as_u64_pair();
+    let state = State::after(&progress.borrow());
     let engine = Engine {
         core: Pipeline::new(core.clone(), seed),
         consumer: remote.clone(),
         transactions,
-        clients,
-        readers,
+        clients: lasting.clients,
+        readers: lasting.readers,
         restoring: Restoring {
             restorer: Arc::new(reader),
             consumer: remote,
@@ -150,18 +188,21 @@ pub async fn run(
             patience: restore_patience,
             done: restorations,
         },
+        state,
         progress,
         ends,
+        credentials: sources.credentials,
         tracing: Tracing { watching, spans: traces.spans, names: traces.names },
-        state: State::default(),
     };
-    let mut inputs = Inputs { stop, consumer: from_group, transactions: from_commits, restored };
-    let (end, engine) = engine.run(&mut inputs).await;
-    if end == End::StoppedAtOnce {
-        return Ok(end);
+    let mut inputs =
+        Inputs { stop: sources.stop, next: sources.next, consumer: from_group, transactions: from_commits, restored };
+    let (ending, engine) = engine.run(&mut inputs).await;
+    if matches!(ending, Ending::Over(End::StoppedAtOnce)) {
+        return Ok(ending);
     }
     // Whoever cannot go on is started again, and finds its partitions where they were.
-    let leaving = if end == End::Drained { *leaving.borrow() } else { Leaving::Stay };
+    let is_drained = matches!(ending, Ending::Over(End::Drained));
+    let leaving = if is_drained { *sources.leaving.borrow() } else { Leaving::Stay };
     let closing = spawn_blocking(move || {
         // The producer first: it asks the consumer's thread for its membership.
         engine.transactions.close();
@@ -176,7 +217,13 @@ pub async fn run(
                 tracing::warn!("the last transaction has not ended; the next owner finds out how it does");
             }
         }
-        _ = inputs.stop.recv() => return Ok(End::StoppedAtOnce),
+        _ = inputs.stop.recv() => {
+            return Ok(Ending::Over(match ending {
+                Ending::Over(_) => End::StoppedAtOnce,
+                // The work is at rest already.
+                Ending::Renewed(_) => End::Drained,
+            }));
+        }
     }
-    Ok(end)
+    Ok(ending)
 }

@@ -1,6 +1,6 @@
 //! The loop's progress as the admin pages show it, with the names that people know.
 
-use crate::admin::{AgeAtDelivery, Lane, Partition, PartitionState, Picture, Records, SentByTwo, Status};
+use crate::admin::{AgeAtDelivery, Credentials, Lane, Partition, PartitionState, Picture, Records, SentByTwo, Status};
 use crate::config::Config;
 use crate::domain::{FeedId, LaneId, NotTaken, PartitionId};
 use crate::pipeline::{Suspected, Trouble};
@@ -79,6 +79,10 @@ impl Names {
                 sampled_keys: suspected.keys,
                 one_key_in: Suspected::ONE_IN,
                 last: suspected.last.map(|(one, other)| [place(one), place(other)]),
+            },
+            kafka_credentials: Credentials {
+                renewed: progress.credentials.renewed,
+                refused: progress.credentials.refused.clone(),
             },
         };
         Picture { turned: progress.turned, status }

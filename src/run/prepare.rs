@@ -5,15 +5,16 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::config::{Config, Feed, Framing as ConfiguredFraming, Lane, Registry as ConfiguredRegistry};
+use crate::config::{self, Config, Feed, Framing as ConfiguredFraming, Registry as ConfiguredRegistry};
 use crate::domain::LaneMode;
 use crate::kafka::audit::{AuditEncoder, AuditFraming, AuditSettings, SCHEMA};
 use crate::kafka::framing::Framing;
 use crate::kafka::registry::Registry;
-use crate::kafka::settings::{Cluster, KafkaSettings};
+use crate::kafka::settings::{Cluster, KafkaSettings, Timeouts};
 use crate::kafka::topics::{self, InputTopics};
 #[cfg(feature = "broken-rules")]
 use crate::kafka::transactions::Accounting;
@@ -25,24 +26,36 @@ use super::asking;
 use super::clock;
 use super::feed::FeedReader;
 use super::mapping::FeedMapping;
+use super::renewal::Fingerprint;
 use super::settings;
 
 /// Most bytes of a packed changelog record: half of what a topic takes by default.
 const MAX_CHANGELOG_BYTES: usize = 500_000;
 
+/// For one request with new credentials; a broker that is there answers in milliseconds.
+const TRIAL: Duration = Duration::from_secs(10);
+
 /// All that the loop is made of.
 pub struct Parts {
+    pub(super) lasting: Lasting,
     pub(super) kafka: Arc<KafkaSettings>,
+    /// Of the credentials that `kafka` holds.
+    pub(super) fingerprint: Fingerprint,
+    pub(super) scribe: Scribe,
+    /// Partition counts of the input topics, in the order of the feeds.
+    pub(super) partitions: Vec<i32>,
+}
+
+/// What stays as it is when the credentials of Kafka change.
+#[derive(Clone)]
+pub(super) struct Lasting {
+    config: Arc<Config>,
+    framing: AuditFraming,
     pub(super) core: pipeline::Settings,
     /// In the order of the feeds.
     pub(super) readers: Vec<Arc<FeedReader>>,
     /// In the order of the lanes.
     pub(super) clients: Vec<Arc<Client>>,
-    /// The lanes that post, by name.
-    posting: Vec<(String, Arc<Client>)>,
-    pub(super) scribe: Scribe,
-    /// Partition counts of the input topics, in the order of the feeds.
-    pub(super) partitions: Vec<i32>,
 }
 
 /// Why the relay does not start, by what must be done.
@@ -67,9 +80,7 @@ impl Parts {
     /// Every fault of the configuration, else every fault of the surroundings.
     pub async fn prepare(config: &Config) -> Result<Self, StartFault> {
         let parts = Self::compile(config)?;
-        let inputs = topics::check(Arc::clone(&parts.kafka))
-            .await
-            .map_err(|faults| StartFault::Surroundings(faults.iter().map(ToString::to_string).collect()))?;
+        let inputs = look(&parts.kafka).await?;
         parts.join(config, inputs).await
     }
 
@@ -89,26 +100,65 @@ impl Parts {
     #[cfg(feature = "broken-rules")]
     #[must_use]
     pub fn without_accounting(mut self) -> Self {
-        self.core.rules = pipeline::Rules::without(pipeline::Rule::IntentBeforePost);
+        self.lasting.core.rules = pipeline::Rules::without(pipeline::Rule::IntentBeforePost);
         self.scribe.accounting = Accounting::None;
         self
     }
 
     /// Says which lanes are refused as they are.
     pub fn ask_lanes(&self) -> impl Future<Output = ()> + Send + use<> {
-        asking::ask(self.posting.clone())
+        let Lasting { config, clients, .. } = &self.lasting;
+        let lanes = config.lanes.iter().zip(clients).filter(|(lane, _)| lane.mode != LaneMode::Shadow);
+        asking::ask(lanes.map(|(lane, client)| (lane.name.clone(), Arc::clone(client))).collect())
     }
 
     fn compile(config: &Config) -> Result<Compiled, StartFault> {
         let registry = config.registry.as_ref().map(open_registry).transpose()?;
         let (readers, clients) = check_configuration(config, registry.as_ref())?;
-        Ok(Compiled { kafka: kafka_settings(config), registry, readers, clients })
+        let fingerprint = Fingerprint::of(&config.kafka);
+        Ok(Compiled { kafka: kafka_settings(config), fingerprint, registry, readers, clients })
     }
+}
+
+impl Lasting {
+    /// The credentials of Kafka as they are on disk now.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is empty.
+    pub(super) fn read_again(&self) -> Result<(config::Kafka, Fingerprint), String> {
+        let kafka = self.config.kafka.read_again()?;
+        let fingerprint = Fingerprint::of(&kafka);
+        Ok((kafka, fingerprint))
+    }
+
+    /// With the credentials as they are on disk now, once the topics were looked at with them.
+    ///
+    /// # Errors
+    /// Kafka does not take them, or a topic is not as it must be.
+    pub(super) async fn renewed(&self) -> Result<Parts, StartFault> {
+        let (kafka, fingerprint) = self.read_again().map_err(StartFault::client)?;
+        let properties = settings::properties(&kafka);
+        let kafka = Arc::new(KafkaSettings { properties, ..settings::kafka(&self.config) });
+        let timeouts = Timeouts { request: TRIAL, ..kafka.timeouts };
+        let inputs = look(&Arc::new(KafkaSettings { timeouts, ..KafkaSettings::clone(&kafka) })).await?;
+        Ok(self.clone().parts(kafka, fingerprint, inputs))
+    }
+
+    fn parts(self, kafka: Arc<KafkaSettings>, fingerprint: Fingerprint, inputs: InputTopics) -> Parts {
+        let scribe = scribe(&self.config, inputs.topic_ids, self.framing);
+        Parts { lasting: self, kafka, fingerprint, scribe, partitions: inputs.partitions }
+    }
+}
+
+async fn look(kafka: &Arc<KafkaSettings>) -> Result<InputTopics, StartFault> {
+    let looked = topics::check(Arc::clone(kafka)).await;
+    looked.map_err(|faults| StartFault::Surroundings(faults.iter().map(ToString::to_string).collect()))
 }
 
 /// What follows from the configuration alone.
 struct Compiled {
     kafka: Arc<KafkaSettings>,
+    fingerprint: Fingerprint,
     registry: Option<Arc<Registry>>,
     readers: Vec<Arc<FeedReader>>,
     clients: Vec<Arc<Client>>,
@@ -123,19 +173,14 @@ impl Compiled {
                 AuditFraming::Confluent { schema_id: registered.map_err(StartFault::client)? }
             }
         };
-        let posts = |lane: &&Lane| lane.mode != LaneMode::Shadow;
-        let lanes = config.lanes.iter().zip(&self.clients);
-        let posting =
-            lanes.filter(|(lane, _)| posts(lane)).map(|(lane, client)| (lane.name.clone(), Arc::clone(client)));
-        Ok(Parts {
-            kafka: self.kafka,
+        let lasting = Lasting {
+            config: Arc::new(config.clone()),
+            framing,
             core: config.pipeline_settings(),
             readers: self.readers,
-            posting: posting.collect(),
             clients: self.clients,
-            scribe: scribe(config, inputs.topic_ids, framing),
-            partitions: inputs.partitions,
-        })
+        };
+        Ok(lasting.parts(self.kafka, self.fingerprint, inputs))
     }
 }
 
@@ -193,6 +238,22 @@ fn open_registry(registry: &ConfiguredRegistry) -> Result<Arc<Registry>, StartFa
     let credentials = Box::new(settings::RegistryCredentials(registry.auth.clone()));
     let registry = Registry::try_new(settings::registry(&registry.url), credentials);
     registry.map(Arc::new).map_err(|fault| StartFault::Mend(vec![fault.to_string()]))
+}
+
+/// What is wrong with the schemas and addresses that a configuration names, each with its key; asks nobody.
+#[must_use]
+pub fn check_files(config: &Config) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (number, lane) in config.lanes.iter().enumerate() {
+        if let Err(fault) = settings::client(config, lane) {
+            faults.push((format!("lanes[{number}].base_url"), fault.to_string()));
+        }
+    }
+    for (number, feed) in config.feeds.iter().enumerate() {
+        let of_feed = FeedMapping::prepare(config, feed).err().unwrap_or_default();
+        faults.extend(of_feed.into_iter().map(|fault| (format!("feeds[{number}].schema"), fault)));
+    }
+    faults
 }
 
 type Checked = (Vec<Arc<FeedReader>>, Vec<Arc<Client>>);

@@ -1,10 +1,12 @@
 //! From the configuration's words to the settings of each part.
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::{Config, Feed, Lane, OnLost as ConfiguredOnLost, Property, RegistryAuth, SecretSource, Start};
-use crate::domain::{LaneMode, Secret};
+use crate::config::{
+    Config, Feed, Kafka, Lane, OnLost as ConfiguredOnLost, Property, RegistryAuth, SecretSource, Start,
+};
+use crate::domain::LaneMode;
 use crate::kafka::audit::{AuditFeed, AuditLane, LaneMode as AuditMode};
 use crate::kafka::registry::{CredentialSource, Credentials, RegistrySettings};
 use crate::kafka::settings::{
@@ -23,7 +25,7 @@ pub(super) fn kafka(config: &Config) -> KafkaSettings {
     let margin = pipeline.post_deadline + pipeline.answer_timeout + pipeline.late_slack + CLOCK_SKEW;
     KafkaSettings {
         bootstrap: kafka.bootstrap.clone(),
-        properties: kafka.properties.iter().map(|(name, value)| (name.clone(), property(value))).collect(),
+        properties: properties(kafka),
         group_id: kafka.group_id.clone(),
         identity: kafka.identity(),
         timeouts: Timeouts {
@@ -42,6 +44,11 @@ pub(super) fn kafka(config: &Config) -> KafkaSettings {
         retention: Retention { changelog: pipeline.window + margin, window: pipeline.window, margin },
         cluster: Cluster::Kafka,
     }
+}
+
+/// librdkafka's, with the secrets.
+pub(super) fn properties(kafka: &Kafka) -> BTreeMap<String, String> {
+    kafka.properties.iter().map(|(name, value)| (name.clone(), property(value))).collect()
 }
 
 fn property(value: &Property) -> String {
@@ -118,20 +125,9 @@ impl CredentialSource for RegistryCredentials {
         match &self.0 {
             None => Ok(Credentials::None),
             Some(RegistryAuth::Basic { user, password }) => {
-                let password = read_again(&password.source, &password.value)?;
-                Ok(Credentials::Basic { user: user.clone(), password })
+                Ok(Credentials::Basic { user: user.clone(), password: password.read_again()? })
             }
-            Some(RegistryAuth::Bearer(token)) => Ok(Credentials::Bearer(read_again(&token.source, &token.value)?)),
+            Some(RegistryAuth::Bearer(token)) => Ok(Credentials::Bearer(token.read_again()?)),
         }
-    }
-}
-
-fn read_again(source: &SecretSource, at_start: &Secret) -> Result<Secret, String> {
-    match source {
-        SecretSource::Variable(_) => Ok(at_start.clone()),
-        SecretSource::File(path) => match fs::read_to_string(path) {
-            Ok(text) => Ok(Secret::new(text.trim().to_owned())),
-            Err(error) => Err(format!("the secret file {} cannot be read: {}", path.display(), error.kind())),
-        },
     }
 }

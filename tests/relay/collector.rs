@@ -1,6 +1,10 @@
 //! A collector that takes OTLP over HTTP, played by this process.
 
+use std::ffi::OsString;
+use std::fs;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,7 +16,12 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
-use tokio::net::TcpListener;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
+
+use super::metrics::free_port;
+use super::shop::PATIENCE;
 
 /// What it was sent.
 #[derive(Clone, Default)]
@@ -63,6 +72,53 @@ impl Collector {
     pub(crate) fn is_authorized_by(&self, authorization: &str) -> bool {
         let requests = self.requests.lock().unwrap();
         !requests.is_empty() && requests.iter().all(|one| one.authorization.as_deref() == Some(authorization))
+    }
+}
+
+/// The OpenTelemetry Collector, which hands on what it takes. Killed when it is dropped.
+pub(crate) struct Real {
+    child: Child,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Real {
+    /// Before the collector with that base URL, if `OTEL_COLLECTOR` names the binary (`scripts/check-telemetry`).
+    pub(crate) async fn before(url: &str) -> Option<Self> {
+        let binary: OsString = std::env::var_os("OTEL_COLLECTOR")?;
+        let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+        // Without a queue it answers when the next one has answered.
+        let config = format!(
+            "receivers: {{otlp: {{protocols: {{http: {{endpoint: \"127.0.0.1:{port}\"}}}}}}}}\n\
+             exporters: {{otlp_http: {{endpoint: \"{url}\", compression: none, sending_queue: {{enabled: false}}, \
+             retry_on_failure: {{enabled: false}}}}}}\n\
+             service:\n  telemetry: {{metrics: {{level: none}}}}\n  pipelines:\n\
+             \x20   traces: {{receivers: [otlp], exporters: [otlp_http]}}\n\
+             \x20   metrics: {{receivers: [otlp], exporters: [otlp_http]}}\n"
+        );
+        let file = folder.path().join("collector.yaml");
+        fs::write(&file, config).unwrap();
+        let mut collector = Command::new(binary);
+        collector.arg("--config").arg(&file).stdin(Stdio::null());
+        let real = Self { child: collector.spawn().expect("the binary is there"), port, _folder: folder };
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(Instant::now() < deadline, "the collector does not listen");
+            sleep(Duration::from_millis(20)).await;
+        }
+        Some(real)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        // Both fail only for a process that has been waited for.
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 

@@ -29,14 +29,19 @@ use super::support::{Broker, Reaper};
 /// Between two looks at a probe.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// The image around the binary under test, built once.
-static IMAGE: LazyLock<String> = LazyLock::new(|| {
+/// The image around the binary under test, built once, and what removes it when the tests have ended.
+static IMAGE: LazyLock<(String, Reaper)> = LazyLock::new(|| {
     let tag = format!("pinrelay-test:{}", std::process::id());
+    let reaper = Reaper::watch_image(&tag);
     let mut build = Command::new(root().join("scripts/image"));
     let output = build.args(["--binary", env!("CARGO_BIN_EXE_pinrelay"), &tag]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
-    tag
+    (tag, reaper)
 });
+
+fn image_tag() -> &'static str {
+    &IMAGE.0
+}
 
 /// Values of a release that relays the shop's feeds.
 fn values(shop: &Shop<'_>, admin_port: u16) -> String {
@@ -60,7 +65,7 @@ fn values(shop: &Shop<'_>, admin_port: u16) -> String {
         bootstrap = shop.broker.bootstrap(),
         name = shop.name,
         audit = shop.audit_topic(),
-        tag = IMAGE.split(':').nth(1).unwrap(),
+        tag = image_tag().split(':').nth(1).unwrap(),
         url = shop.desk.base_url(),
         feeds = feeds.concat(),
     )
@@ -219,12 +224,12 @@ fn admin_port() -> u16 {
 async fn the_image_says_its_version_and_explains_a_record_without_a_shell_and_without_rights() {
     let restricted = ["--rm", "--read-only", "--user=65532", "--cap-drop=ALL", "--network=none"];
     let run = |arguments: &'static [&'static str]| async move {
-        docker(&[&["run"], &restricted[..], &[IMAGE.as_str()], arguments].concat()).await
+        docker(&[&["run"], &restricted[..], &[image_tag()], arguments].concat()).await
     };
     assert_eq!(run(&["--version"]).await.trim(), format!("pinrelay {}", env!("CARGO_PKG_VERSION")));
     let checked = run(&["schema", "check", "/usr/share/pinrelay/schemas/order.avsc"]).await;
     assert_eq!(checked.trim(), "/usr/share/pinrelay/schemas/order.avsc: maps");
-    let inspected = docker(&["image", "inspect", &IMAGE]).await;
+    let inspected = docker(&["image", "inspect", image_tag()]).await;
     let [image] = serde_json::from_str::<Vec<Value>>(&inspected).unwrap().try_into().unwrap();
     let config = &image["Config"];
     assert_eq!(config["User"], "65532:65532");
@@ -235,7 +240,7 @@ async fn the_image_says_its_version_and_explains_a_record_without_a_shell_and_wi
     let asks = ["CMD", "/usr/local/bin/pinrelay", "health", "--config", "/etc/pinrelay/config/pinrelay.yaml"];
     assert_eq!(config["Healthcheck"]["Test"], serde_json::json!(asks));
     // Nothing in it runs a command for somebody else.
-    let shell = Command::new("docker").args(["run", "--rm", "--entrypoint", "/bin/sh", &IMAGE]).output().unwrap();
+    let shell = Command::new("docker").args(["run", "--rm", "--entrypoint", "/bin/sh", image_tag()]).output().unwrap();
     assert_eq!(shell.status.code(), Some(127));
 }
 

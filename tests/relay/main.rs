@@ -37,11 +37,15 @@ mod pinterest_away;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod prometheus;
+#[cfg(test)]
 mod proxied;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod restoring;
+#[cfg(test)]
+mod secured;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]

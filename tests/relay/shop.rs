@@ -38,6 +38,9 @@ pub(crate) struct Terms {
     /// More keys of the registry, and more properties of Kafka's clients.
     pub(crate) registry_auth: &'static str,
     pub(crate) properties: &'static str,
+    /// The listener for the relay where it is not that of the tests, and the properties that it asks for.
+    pub(crate) bootstrap: Option<String>,
+    pub(crate) security: String,
     /// Lines of the configuration for admin pages and telemetry.
     pub(crate) watch: String,
     /// What is logged.
@@ -59,6 +62,8 @@ impl Default for Terms {
             registry: None,
             registry_auth: "",
             properties: "",
+            bootstrap: None,
+            security: String::new(),
             watch: String::new(),
             log: "info",
             base_url: None,
@@ -160,7 +165,7 @@ impl<'b> Shop<'b> {
     /// Writes the configuration of a process. It fetches little at a time, so that the feeds alternate.
     pub(crate) fn config(&self, instance: &str) -> PathBuf {
         let Terms { times, pipeline, lane, more_lanes, lane_of, registry, watch, .. } = &self.terms;
-        let Terms { registry_auth, properties, .. } = &self.terms;
+        let Terms { registry_auth, properties, bootstrap, security, .. } = &self.terms;
         let framing = if registry.is_some() { "confluent" } else { "single_object" };
         let feeds = DemoFeed::ALL.map(|feed| {
             let (name, topic) = (feed.name(), self.topic(feed));
@@ -174,7 +179,7 @@ impl<'b> Shop<'b> {
             registry.as_ref().map_or_else(String::new, |url| format!("registry: {{url: \"{url}\"{registry_auth}}}\n"));
         let text = format!(
             "kafka: {{bootstrap: \"{bootstrap}\", group_id: {name}, instance_id: {instance}, {times}, \
-             properties: {{reconnect.backoff.max.ms: 250, max.partition.fetch.bytes: 32768{properties}}}}}\n\
+             properties: {{reconnect.backoff.max.ms: 250, max.partition.fetch.bytes: 32768{properties}{security}}}}}\n\
              audit: {{topic: {audit}}}\n\
              {registry}\
              {watch}\
@@ -182,7 +187,7 @@ impl<'b> Shop<'b> {
              lanes:\n  - {{name: main, ad_account_id: \"{AD_ACCOUNT}\", token: {{file: token}}, \
              base_url: \"{url}\", {lane}}}\n{more_lanes}\
              feeds:\n{feeds}",
-            bootstrap = self.broker.bootstrap(),
+            bootstrap = bootstrap.clone().unwrap_or_else(|| self.broker.bootstrap()),
             name = self.name,
             audit = self.audit_topic(),
             url = self.terms.base_url.clone().unwrap_or_else(|| self.desk.base_url()),

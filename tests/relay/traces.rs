@@ -8,7 +8,7 @@ use rdkafka::Message;
 use rdkafka::message::{Headers, OwnedMessage};
 
 use super::account::Account;
-use super::collector::Collector;
+use super::collector::{Collector, Real};
 use super::shop::{PATIENCE, Shop, Terms};
 use super::support::Broker;
 
@@ -36,7 +36,9 @@ fn context(span: &Span) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trace_goes_on_from_the_record_through_the_post_to_the_audit_row() {
     let collector = Collector::default();
-    let url = collector.open().await;
+    let own = collector.open().await;
+    let real = Real::before(&own).await;
+    let url = real.as_ref().map_or(own, Real::url);
     let watch = format!("telemetry: {{otlp: \"{url}\", interval: 1s}}\n");
     let mut shop = Shop::open(Broker::shared().await, "traces", 82, Terms { watch, ..Terms::default() }).await;
     let of_each = 100;

@@ -145,7 +145,7 @@ fn act(what: &[&str], container: &str) -> Command {
     command
 }
 
-async fn docker(mut command: Command) {
+pub(super) async fn docker(mut command: Command) {
     let Output { status, stdout, stderr } =
         spawn_blocking(move || command.output()).await.expect("waiting does not panic").expect("docker is installed");
     let said = [stdout, stderr].concat();

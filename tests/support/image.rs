@@ -51,7 +51,7 @@ impl Image for KafkaImage {
     }
 }
 
-const SETTINGS: &[(&str, &str)] = &[
+pub(super) const SETTINGS: &[(&str, &str)] = &[
     ("KAFKA_HEAP_OPTS", "-Xms256m -Xmx768m"),
     ("KAFKA_NODE_ID", "1"),
     ("KAFKA_PROCESS_ROLES", "broker,controller"),

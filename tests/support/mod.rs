@@ -9,6 +9,7 @@ pub(crate) mod cluster;
 mod image;
 mod kafka;
 mod reaper;
+pub(crate) mod secured;
 mod topics;
 
 #[allow(unused_imports, reason = "each test binary uses a part of this")]

@@ -1,4 +1,4 @@
-//! Removes a container when the test process ends, however it ends.
+//! Removes a container, or an image, when the test process ends, however it ends.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,20 @@ pub(crate) struct Reaper {
 
 impl Reaper {
     pub(crate) fn watch(container: &str) -> Self {
-        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{container}.log"));
+        Self::then(r#"docker logs "$1" >"$2" 2>&1; docker rm --force --volumes "$1""#, container)
+    }
+
+    /// As often as its last containers need to be gone.
+    pub(crate) fn watch_image(image: &str) -> Self {
+        let remove = r#"for _ in 1 2 3 4 5 6 7 8 9; do docker image rm "$1" && break; sleep 1; done"#;
+        Self::then(remove, image)
+    }
+
+    fn then(act: &str, on: &str) -> Self {
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.log", on.replace(':', "-")));
         let shell = Command::new("sh")
-            .args(["-c", r#"read -r _; docker logs "$1" >"$2" 2>&1; docker rm --force --volumes "$1""#, "reaper"])
-            .arg(container)
+            .args(["-c", &format!("read -r _; {act}"), "reaper"])
+            .arg(on)
             .arg(&log)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -1,0 +1,151 @@
+//! A broker that asks who is there, and credentials that change while the relay runs.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep};
+
+use super::account::Account;
+use super::metrics::free_port;
+use super::process::{run, text};
+use super::shop::{PATIENCE, Shop, Terms};
+use super::support::secured::{PLAIN_PASSWORD, Secured, USER, Way};
+
+static SECURED: OnceCell<Secured> = OnceCell::const_new();
+
+/// Shared by the tests of this file; each password of SCRAM is the whole cluster's, so one test changes it.
+async fn secured() -> &'static Secured {
+    SECURED.get_or_init(Secured::start).await
+}
+
+/// Properties of a client, with the password or the certificate in files of the shop's folder.
+fn security(broker: &Secured, way: Way) -> String {
+    let ca = broker.authority().display().to_string();
+    let sasl = |mechanism: &str| {
+        format!(
+            ", security.protocol: sasl_ssl, sasl.mechanism: {mechanism}, ssl.ca.location: {ca}, sasl.username: {USER}, \
+             sasl.password: {{file: password}}"
+        )
+    };
+    match way {
+        Way::Plain => sasl("PLAIN"),
+        Way::Scram => sasl("SCRAM-SHA-512"),
+        Way::Certificate => format!(", security.protocol: ssl, ssl.ca.location: {ca}"),
+    }
+}
+
+fn terms(broker: &Secured, way: Way, more: &str) -> Terms {
+    let (bootstrap, security) = (Some(broker.bootstrap_of(way)), security(broker, way) + more);
+    Terms { bootstrap, security, ..Terms::slow() }
+}
+
+/// What `/status` says about the credentials.
+async fn credentials(port: u16) -> Value {
+    let answer = reqwest::get(format!("http://127.0.0.1:{port}/status")).await.expect("the page answers");
+    let text = answer.text().await.expect("the page is text");
+    serde_json::from_str::<Value>(&text).expect("the page is JSON")["kafka_credentials"].take()
+}
+
+async fn until(port: u16, enough: impl Fn(&Value) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = credentials(port).await;
+        if enough(&found) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{found}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_are_relayed_by_plain_and_a_wrong_password_ends_the_start_with_a_message() {
+    let broker = secured().await;
+    let mut shop = Shop::without_topics(broker, "by-plain", 131, terms(broker, Way::Plain, "")).await;
+    let password = shop.folder().join("password");
+    fs::write(&password, "wrong-password").unwrap();
+    let refused = run(shop.topics_command(&[])).await;
+    let said = text(&refused.stdout) + &text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("Authentication failed") && !said.contains("wrong-password"), "{said}");
+
+    fs::write(&password, PLAIN_PASSWORD).unwrap();
+    shop.create_topics().await;
+    shop.sell(500).await;
+    let relay = shop.spawn("a");
+    shop.settled().await;
+    relay.leave(PATIENCE).await;
+    Account::of(&shop).await.assert_calm();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_changes_is_taken_up_by_new_clients_and_no_record_is_missing_or_double() {
+    let broker = secured().await;
+    broker.set_password("first-password").await;
+    let port = free_port();
+    let watch = format!("admin: {{listen: \"127.0.0.1:{port}\"}}\n");
+    let terms = Terms { watch, ..terms(broker, Way::Scram, "") };
+    let mut shop = Shop::without_topics(broker, "by-scram", 132, terms).await;
+    let password = shop.folder().join("password");
+    fs::write(&password, "first-password").unwrap();
+    shop.create_topics().await;
+    shop.sell(3_000).await;
+    let mut relay = shop.spawn("a");
+    shop.rows_reach(500).await;
+
+    // Ours changes first, to one that is refused: the work goes on with the old clients.
+    fs::write(&password, "second-password").unwrap();
+    until(port, |credentials| credentials["refused"].is_string()).await;
+    assert_eq!(credentials(port).await["renewed"], 0);
+    shop.sell(500).await;
+    shop.settled().await;
+    shop.sell(3_000).await;
+    broker.set_password("second-password").await;
+    until(port, |credentials| credentials["renewed"] == 1).await;
+    assert_eq!(credentials(port).await["refused"], Value::Null);
+    shop.sell(500).await;
+    shop.settled().await;
+    assert_eq!(relay.has_ended(), None, "the process is the same");
+    relay.leave(PATIENCE).await;
+
+    let account = Account::of(&shop).await;
+    account.assert_calm();
+    account.assert_that_it_could_fail(&shop).await;
+    let [log] = shop.logs().try_into().unwrap();
+    for (line, count) in
+        [("a new credential of Kafka is taken", 1), ("the old clients cannot finish", 0), ("-password", 0)]
+    {
+        assert_eq!(log.matches(line).count(), count, "{line}: {log}");
+    }
+    assert!(log.contains("a new credential of Kafka is not taken"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_changes_as_kubernetes_changes_it_is_taken_up_by_new_clients() {
+    let broker = secured().await;
+    let port = free_port();
+    let watch = format!("admin: {{listen: \"127.0.0.1:{port}\"}}\n");
+    let mounted = tempfile::TempDir::new().unwrap();
+    // A mounted secret: the files are links into a folder whose own link is replaced.
+    symlink(broker.certify("first"), mounted.path().join("..data")).unwrap();
+    for file in ["tls.key", "tls.crt"] {
+        symlink(format!("..data/{file}"), mounted.path().join(file)).unwrap();
+    }
+    let folder = mounted.path().display();
+    let pair = format!(", ssl.key.location: {folder}/tls.key, ssl.certificate.location: {folder}/tls.crt");
+    let terms = Terms { watch, ..terms(broker, Way::Certificate, &pair) };
+    let mut shop = Shop::open(broker, "by-certificate", 133, terms).await;
+    shop.sell(2_000).await;
+    let relay = shop.spawn("a");
+    shop.rows_reach(200).await;
+    symlink(broker.certify("second"), mounted.path().join("..next")).unwrap();
+    fs::rename(mounted.path().join("..next"), mounted.path().join("..data")).unwrap();
+    until(port, |credentials| credentials["renewed"] == 1).await;
+    shop.sell(500).await;
+    shop.settled().await;
+    relay.leave(PATIENCE).await;
+    Account::of(&shop).await.assert_calm();
+}
