@@ -287,6 +287,12 @@ impl Checker {
         (0..self.records.len()).find_map(|partition| self.missing_in(now, partition))
     }
 
+    /// The same, without those that may wait for ever.
+    pub(crate) fn overdue(&self, now: Time) -> Option<(usize, i64)> {
+        let due = |partition: usize| self.missing_in(now, partition).filter(|_| !self.may_wait(partition));
+        (0..self.records.len()).find_map(due)
+    }
+
     fn missing_in(&self, now: Time, partition: usize) -> Option<(usize, i64)> {
         self.records[partition]
             .iter()
@@ -307,8 +313,7 @@ impl Checker {
 
     /// What can be said only when all has come to rest.
     pub(crate) fn finish(&mut self, now: Time) {
-        let due = |partition: usize| self.missing_in(now, partition).filter(|_| !self.may_wait(partition));
-        if let Some((partition, offset)) = (0..self.records.len()).find_map(due) {
+        if let Some((partition, offset)) = self.overdue(now) {
             self.blame(now, Law::G7, format!("{partition}/{offset} has no row long after the last fault"));
             return;
         }

@@ -51,8 +51,8 @@ mod worlds {
     use crate::variants::Broken;
     use crate::world::{Report, World};
 
-    /// Worlds of each kind in a plain run; `SIMULATION_WORLDS` asks for others.
-    const WORLDS: u64 = 5000;
+    /// Worlds of each kind in a plain run, half of them under each policy; `SIMULATION_WORLDS` asks for others.
+    const WORLDS: u64 = 10_000;
     /// Most worlds in which a negative control is looked for.
     const CONTROL_WORLDS: u64 = 6000;
 

@@ -104,7 +104,10 @@ impl World {
     /// pinrelay does not go on by itself: the process ends, and somebody decides.
     pub(crate) fn halted(&mut self, slot: usize, partition: usize, halt: &Halt) {
         self.trace.say(self.now, || format!("process {slot} halts: {halt}"));
-        let expected = self.undecided && matches!(halt, Halt::TopicRecreated { .. } | Halt::OffsetMissing { .. });
+        // An offset that was fetched before the topic was deleted lies behind the end of the new one.
+        let of_another_topic =
+            matches!(halt, Halt::TopicRecreated { .. } | Halt::OffsetMissing { .. } | Halt::OffsetBeyondEnd { .. });
+        let expected = self.undecided && of_another_topic;
         if self.scenario.kind != Kind::Positions || !expected {
             return self.checker.blame(self.now, Law::G7, format!("{partition} halts: {halt}"));
         }
@@ -113,9 +116,10 @@ impl World {
         }
     }
 
-    /// Whether the restore of a partition may go on: not into another topic than before.
-    pub(crate) fn goes_on(&mut self, partition: usize, watermark: i64) {
-        if self.undecided && 0 < watermark {
+    /// Whether the restore of a partition may go on: not into another topic than before. A process that was there before
+    /// that topic came meets it when it reads.
+    pub(crate) fn goes_on(&mut self, slot: usize, partition: usize, watermark: i64) {
+        if self.undecided && 0 < watermark && self.processes[slot].topic == self.topic {
             let what = format!("{partition} goes on in another topic, and nobody has decided so");
             self.checker.blame(self.now, Law::Contract, what);
         }

@@ -135,7 +135,7 @@ impl World {
             return false;
         }
         let start = restoring.early.filter(|_| early).unwrap_or(begun.start);
-        self.goes_on(partition, watermark);
+        self.goes_on(slot, partition, watermark);
         if let Some(held) = self.processes[slot].held.get_mut(&partition) {
             held.stage = Stage::Reading { position: start };
         }

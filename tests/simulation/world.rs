@@ -160,6 +160,8 @@ pub(crate) struct World {
 /// Longest time from the last fault to the last row: sessions and rebalances run out, transactions expire, restores
 /// and repetitions follow.
 const PATIENCE: Time = 20_000;
+/// The same where a row is missing by then: a lane that 429s have slowed down sends an event a second.
+const LONGEST: Time = 60_000;
 /// How long a world is watched after its last row.
 const AFTERMATH: Time = 600;
 
@@ -200,13 +202,14 @@ impl World {
     }
 
     pub(crate) fn run(mut self) -> Report {
-        let end = self.scenario.quiet + PATIENCE;
+        let (end, latest) = (self.scenario.quiet + PATIENCE, self.scenario.quiet + LONGEST);
         let mut rest: Option<Time> = None;
         let mut events = 0;
         while let Some(Reverse(Queued { at, event, .. })) = self.queue.pop() {
             self.now = at;
             events += 1;
-            if self.checker.violation.is_some() || end < at || rest.is_some_and(|rest| rest + AFTERMATH < at) {
+            let is_over = latest < at || (end < at && !self.is_late());
+            if self.checker.violation.is_some() || is_over || rest.is_some_and(|rest| rest + AFTERMATH < at) {
                 break;
             }
             let watched = matches!(event, Event::Coordinators);
@@ -226,6 +229,12 @@ impl World {
             self.trace.say(now, || format!("VIOLATION {violation:?}"));
         }
         Report { violation: self.checker.violation, in_doubt: self.checker.in_doubt, events }
+    }
+
+    /// Whether something has not come that must come.
+    fn is_late(&self) -> bool {
+        let behind = self.behind().filter(|behind| !self.checker.may_wait(behind.0));
+        self.checker.overdue(self.now).is_some() || behind.is_some()
     }
 
     /// A partition whose committed offset has not come to the end.
