@@ -180,6 +180,8 @@ fn produce(mut config: ClientConfig, topic: &str, records: &[Input]) {
     let producer: BaseProducer<Delivered> = config
         .set("enable.idempotence", "true")
         .set("linger.ms", "5")
+        // A request to a broker that is frozen is given up after 60 s by default; its successor leads after two.
+        .set("socket.timeout.ms", "10000")
         .create_with_context(Delivered::default())
         .expect("a valid configuration");
     for record in records {
