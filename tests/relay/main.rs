@@ -29,6 +29,8 @@ mod killed;
 #[cfg(test)]
 mod lanes;
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod members;
 #[cfg(test)]
 mod metrics;

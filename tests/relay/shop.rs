@@ -34,6 +34,8 @@ pub(crate) struct Terms {
     /// Lanes beside `main`, as they stand in the file; made of the desk's address.
     pub(crate) more_lanes: fn(&str) -> String,
     pub(crate) lane_of: fn(DemoFeed) -> &'static str,
+    /// More keys of a feed.
+    pub(crate) feed: fn(DemoFeed) -> &'static str,
     pub(crate) registry: Option<String>,
     /// More keys of the registry, and more properties of Kafka's clients.
     pub(crate) registry_auth: &'static str,
@@ -59,6 +61,7 @@ impl Default for Terms {
             lane: "batch_events: 200, concurrency: 4, backoff_min: 50ms, backoff_max: 1s",
             more_lanes: |_| String::new(),
             lane_of: |_| "main",
+            feed: |_| "",
             registry: None,
             registry_auth: "",
             properties: "",
@@ -164,15 +167,16 @@ impl<'b> Shop<'b> {
 
     /// Writes the configuration of a process. It fetches little at a time, so that the feeds alternate.
     pub(crate) fn config(&self, instance: &str) -> PathBuf {
-        let Terms { times, pipeline, lane, more_lanes, lane_of, registry, watch, .. } = &self.terms;
+        let Terms { times, pipeline, lane, more_lanes, lane_of, feed: more, registry, watch, .. } = &self.terms;
         let Terms { registry_auth, properties, bootstrap, security, .. } = &self.terms;
         let framing = if registry.is_some() { "confluent" } else { "single_object" };
         let feeds = DemoFeed::ALL.map(|feed| {
             let (name, topic) = (feed.name(), self.topic(feed));
             format!(
                 "  - {{name: {name}, topic: {topic}, schema: {name}.avsc, framing: {framing}, lane: {lane}, \
-                 phone_region: US}}\n",
+                 phone_region: US, {more}}}\n",
                 lane = lane_of(feed),
+                more = more(feed),
             )
         });
         let registry =
