@@ -12,6 +12,8 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
 use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::Value as Json;
 
 use annotated::Annotated;
@@ -19,6 +21,9 @@ use choices::Choices;
 
 use super::tests::{Listed, shown, try_plan_of};
 use super::*;
+use crate::domain::body::check_event;
+use crate::domain::{AdAccountId, LaneId, LaneMode, Mapped, UnixMillis};
+use crate::mapping::{CustomerType, EventRules, LaneRule, Mapper};
 
 /// What the resolved value yields, as [`Listed`] would have it.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the generator makes a part of Avro's types")]
@@ -49,10 +54,10 @@ fn list(value: &Avro, schema: &Json, path: &str, fed: Option<&str>, out: &mut Ve
             let (year, month, day) = (day.year().into(), day.month().cast_unsigned(), day.day().cast_unsigned());
             put(Value::Date { year, month, day }, out);
         }
-        Avro::TimestampMillis(count) => put(Value::Instant(crate::domain::UnixMillis(*count)), out),
-        Avro::TimestampMicros(count) => put(Value::Instant(crate::domain::UnixMillis(count.div_euclid(1000))), out),
+        Avro::TimestampMillis(count) => put(Value::Instant(UnixMillis(*count)), out),
+        Avro::TimestampMicros(count) => put(Value::Instant(UnixMillis(count.div_euclid(1000))), out),
         Avro::LocalTimestampNanos(count) => {
-            put(Value::Instant(crate::domain::UnixMillis(count.div_euclid(1_000_000))), out);
+            put(Value::Instant(UnixMillis(count.div_euclid(1_000_000))), out);
         }
         Avro::Union(branch, value) => {
             list(value, &schema[usize::try_from(*branch).unwrap()], path, fed, out);
@@ -77,6 +82,19 @@ fn list(value: &Avro, schema: &Json, path: &str, fed: Option<&str>, out: &mut Ve
         }
         other => panic!("the generator makes no {other:?}"),
     }
+}
+
+/// The decoder of the case, and its value as apache-avro writes it.
+fn written(case: &Annotated) -> (Decoder, Vec<u8>) {
+    let texts: Vec<String> = case.references.iter().map(Json::to_string).collect();
+    let references: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let schemas = case.references.iter().chain([&case.writer]).map(Json::to_string).collect::<Vec<_>>();
+    let parsed = AvroSchema::parse_list(&schemas).unwrap();
+    let writer = GenericDatumWriter::builder(parsed.last().unwrap()).schemata(parsed.iter().collect()).unwrap();
+    let payload = writer.build().unwrap().write_value_to_vec(case.value.clone()).unwrap();
+    let plan = try_plan_of(&case.reader.to_string(), &references);
+    let plan = plan.unwrap_or_else(|faults| panic!("{}\n{faults:#?}", case.reader));
+    (Decoder::compile(&case.writer.to_string(), &references, &plan).unwrap(), payload)
 }
 
 struct Case {
@@ -136,17 +154,7 @@ proptest! {
     #[test]
     fn every_annotation_and_logical_type_yields_what_the_reference_says(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let case = Annotated::new(&mut Choices::new(&bytes));
-        let texts: Vec<String> = case.references.iter().map(Json::to_string).collect();
-        let references: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let schemas = case.references.iter().chain([&case.writer]).map(Json::to_string).collect::<Vec<_>>();
-        let parsed = AvroSchema::parse_list(&schemas).unwrap();
-        let writer = GenericDatumWriter::builder(parsed.last().unwrap()).schemata(parsed.iter().collect()).unwrap();
-        let writer = writer.build().unwrap();
-        let payload = writer.write_value_to_vec(case.value.clone()).unwrap();
-
-        let plan = try_plan_of(&case.reader.to_string(), &references);
-        let plan = plan.unwrap_or_else(|faults| panic!("{}\n{faults:#?}", case.reader));
-        let decoder = Decoder::compile(&case.writer.to_string(), &references, &plan).unwrap();
+        let (decoder, payload) = written(&case);
         let mut listed = Listed::default();
         decoder.decode_into(&payload, &mut listed).unwrap();
         listed.0.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -301,4 +309,27 @@ fn what_costs_the_oracle_its_stack_or_its_memory_ends_at_once_here() {
     // A `fixed` of a terabyte is no schema here, and never an allocation.
     let wide = record(r#"{"type": "fixed", "name": "Wide", "size": 1099511627776}"#);
     assert!(Decoder::compile(&wide, &[], &plan).is_err());
+}
+
+/// A plan and a record, both random, from the bytes to the body.
+#[test]
+fn every_body_of_a_random_plan_is_one_that_pinterests_schema_takes() {
+    const PLANS: u64 = 2_000;
+    // 2026-11-24T06:01:00Z, some hours after the event of the plans.
+    let now = UnixMillis(1_795_500_060_000);
+    let ad_account = AdAccountId::try_new("549755885175").unwrap();
+    let lane = LaneRule { id: LaneId(0), name: "main".into(), ad_account, mode: LaneMode::Live, partner_name: None };
+    let mapper = Mapper::new(EventRules { customer_type: CustomerType::Send, ..EventRules::new(lane) });
+    let mut events = 0;
+    for seed in 0..PLANS {
+        let mut bytes = [0; 400];
+        StdRng::seed_from_u64(seed).fill(&mut bytes);
+        let case = Annotated::new(&mut Choices::new(&bytes));
+        let (decoder, payload) = written(&case);
+        let Mapped::Event(event) = mapper.map(&decoder, &payload, now) else { continue };
+        let body: Json = serde_json::from_slice(&event.body).unwrap();
+        assert_eq!(check_event(&body), Ok(()), "seed {seed}: {}", case.reader);
+        events += 1;
+    }
+    assert!(PLANS / 2 < events, "{events} of {PLANS} became events");
 }
