@@ -13,7 +13,7 @@ use reqwest::Client;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use super::apicurio::Apicurio;
+use super::apicurio::{Apicurio, answered};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -122,8 +122,5 @@ async fn pass(State(rules): State<Arc<Mutex<Rules>>>, request: Request) -> Respo
         (rules.client.clone(), format!("{}{path}", rules.registry))
     };
     let body: Bytes = to_bytes(body, 1 << 20).await.unwrap();
-    let request =
-        client.request(parts.method, url).header("content-type", "application/vnd.schemaregistry.v1+json").body(body);
-    let answer = request.send().await.unwrap();
-    (answer.status(), answer.bytes().await.unwrap()).into_response()
+    answered(&client, &parts.method, &url, body).await.into_response()
 }
