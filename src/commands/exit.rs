@@ -1,7 +1,9 @@
 //! How a command ends: the codes are a promise to init systems and scripts.
 
 use std::fmt;
-use std::process::ExitCode;
+use std::io::{self, Write};
+
+use crate::kafka::end_process;
 
 /// What the surroundings learn from the end of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +39,13 @@ impl Exit {
         }
     }
 
+    /// Ends the process with this code.
+    pub fn end(self) -> ! {
+        // Nobody is left to tell if stdout is closed.
+        io::stdout().flush().ok();
+        end_process(self.code())
+    }
+
     /// For `--help`: what it means and what to do.
     const fn meaning(self) -> &'static str {
         match self {
@@ -53,12 +62,6 @@ impl Exit {
     pub(super) fn table() -> String {
         let lines = Self::ALL.iter().map(|exit| format!("  {:>3}  {}", exit.code(), exit.meaning()));
         std::iter::once("Exit codes:".to_owned()).chain(lines).collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
     }
 }
 

@@ -42,3 +42,4 @@ mod within;
 
 pub use backlog::Receipt;
 pub use holdings::MetadataRefusal;
+pub use native::end_process;

@@ -1,9 +1,10 @@
-//! What rdkafka hides: the member id and generation behind group metadata, and a topic's id.
+//! What rdkafka hides: the member id and generation behind group metadata, and a topic's id; and the end of a process
+//! whose clients still run.
 //!
 //! The only file with `unsafe`. Each function takes a living client and gives back owned values.
 #![expect(unsafe_code, reason = "rdkafka wraps neither the fields of group metadata nor DescribeTopics")]
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 use std::time::Duration;
 
@@ -11,6 +12,18 @@ use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka_sys as sys;
 use rdkafka_sys::types::RDKafkaErrorCode;
+
+/// Ends the process at once, without the C library's clearing up.
+///
+/// Threads of clients that wait for a broker may still run. `exit` would take OpenSSL away under them: a process that had
+/// come to rest then ended with "double free or corruption".
+pub fn end_process(code: u8) -> ! {
+    unsafe extern "C" {
+        fn _exit(status: c_int) -> !;
+    }
+    // SAFETY: it takes a number and does not come back.
+    unsafe { _exit(c_int::from(code)) }
+}
 
 /// What the group knows this member by.
 #[derive(Clone, Debug, PartialEq, Eq)]
