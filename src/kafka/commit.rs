@@ -26,8 +26,8 @@ use super::within::within;
 /// What librdkafka may take beyond a time-out of its own before a call counts as lost.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A commit takes as long as the brokers are away, and is then still good. Beyond this the end is looked up (T5): once a
-/// commit had not returned two minutes after a broker that was frozen for 20 s had thawed.
+/// A commit takes as long as the brokers are away, and is then still good. Beyond this it counts as one of the calls that
+/// never return ([`within`]), and its end is looked up (T5); until then no other transaction begins.
 const LONGEST_COMMIT: Duration = Duration::from_secs(45);
 
 /// How a transaction ended.

@@ -1,8 +1,11 @@
 //! What rdkafka hides: the member id and generation behind group metadata, and a topic's id; and the end of a process
 //! whose clients still run.
 //!
-//! The only file with `unsafe`. Each function takes a living client and gives back owned values.
-#![expect(unsafe_code, reason = "rdkafka wraps neither the fields of group metadata nor DescribeTopics")]
+//! The only file with `unsafe`. What asks a client takes a living one and gives back owned values.
+#![expect(
+    unsafe_code,
+    reason = "rdkafka wraps neither the fields of group metadata nor DescribeTopics, and the standard library no `_exit`"
+)]
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
@@ -15,8 +18,8 @@ use rdkafka_sys::types::RDKafkaErrorCode;
 
 /// Ends the process at once, without the C library's clearing up.
 ///
-/// Threads of clients that wait for a broker may still run. `exit` would take OpenSSL away under them: a process that had
-/// come to rest then ended with "double free or corruption".
+/// Threads of clients that wait for a broker may still run, and `exit` takes OpenSSL away under them: a process with
+/// clients over TLS has ended with "double free or corruption" after it had come to rest.
 pub fn end_process(code: u8) -> ! {
     unsafe extern "C" {
         fn _exit(status: c_int) -> !;

@@ -8,7 +8,7 @@ use std::sync::mpsc::Receiver;
 
 use rdkafka::producer::ThreadedProducer;
 
-use crate::domain::{ChangelogOffset, Fate, Transaction, Written};
+use crate::domain::{ChangelogOffset, Fate, Written};
 
 use super::client;
 use super::commit::Steps;
@@ -40,7 +40,6 @@ pub(super) fn run(
             end: ChangelogOffset(position + 1),
         });
         let fate = Fate::Committed(written.collect());
-        let Transaction { id, .. } = transaction;
-        tell(TransactionEvent::Ended { transaction: id, fate });
+        tell(TransactionEvent::Ended { transaction: transaction.id, fate });
     }
 }

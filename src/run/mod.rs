@@ -3,9 +3,9 @@
 //! `prepare` turns a configuration into parts and finds what is wrong with it before anything starts; `mapping` makes of
 //! a feed's files what maps its records; `engine` is the loop and `holding` what it keeps of a partition; `feed` and
 //! `intake` decode and map; `restoring` brings partitions back; `picture` shows the work to the admin pages and
-//! `measures` to the metrics, from what `totals`, `traffic` and `notes` count and `behind` asks for; `trouble` tells of lanes in the log, `traces` of
-//! single records, and `export` sends it all to a collector; `clock` reads the clocks; `asking` looks at tokens and
-//! ad accounts; `renewal` looks at the credentials of Kafka.
+//! `measures` to the metrics, from what `totals`, `traffic` and `notes` count and `behind` asks for; `trouble` tells of
+//! lanes in the log, `traces` of single records, and `export` sends it all to a collector; `clock` reads the clocks;
+//! `asking` looks at tokens and ad accounts; `renewal` looks at the credentials of Kafka.
 
 pub mod behind;
 pub mod clock;

@@ -23,8 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Between two tries of a credential that was not taken.
 const TRY_EVERY: Duration = Duration::from_secs(10);
 
-/// What the credentials of Kafka are made of, as a hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the credentials of Kafka are made of, as a hash. Not to be shown: of a short password it tells enough to guess.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
