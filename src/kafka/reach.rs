@@ -57,6 +57,8 @@ pub(super) fn reach(settings: &KafkaSettings, reader: &BaseConsumer<Noting>) -> 
     let deadline = Deadline::after(settings.timeouts.request);
     loop {
         let Err(error) = reader.fetch_metadata(Some(&settings.audit_topic), SLICE) else { return Ok(()) };
+        // What librdkafka logs waits in the queue of this client, which nobody else polls.
+        while reader.poll(Duration::ZERO).is_some() {}
         let is_silence = matches!(
             error.rdkafka_error_code(),
             Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut)

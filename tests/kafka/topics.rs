@@ -1,6 +1,8 @@
 //! The topics that pinrelay needs: what is created, and what is complained about.
 
+use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pinrelay::kafka::settings::KafkaSettings;
 use pinrelay::kafka::topics;
@@ -42,4 +44,18 @@ async fn every_fault_of_the_topics_is_reported_together() {
     topic faulty-topics.feed.changelog has retention.ms=1000; needed is 259200000 or more
     topic faulty-topics-audit has cleanup.policy=compact; needed is delete
     ");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_away_is_named_with_what_stands_in_its_way() {
+    let broker = Broker::shared().await;
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut settings = settings(broker, "no-topics");
+    settings.bootstrap = nobody.to_string();
+    settings.timeouts.request = Duration::from_secs(3);
+    let faults = faults(&settings).await;
+    let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+    let begin =
+        format!("topic no-topics-audit cannot be looked at: {nobody}/bootstrap: Connect to ipv4#{nobody} failed");
+    assert!(fault.starts_with(&begin), "{fault}");
 }
