@@ -31,8 +31,9 @@ impl Noting {
 impl ClientContext for Noting {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" {
-            // In front stands the thread, behind it the broker.
+            // In front stands the thread, behind it the broker, and at the end what differs each time.
             let words = message.split_once("]: ").map_or(message, |(_, words)| words);
+            let words = words.rsplit_once(" (after ").map_or(words, |(words, _)| words);
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(words.to_owned());
         }
         client::log(level, facility, message);
@@ -86,7 +87,9 @@ mod tests {
         assert_eq!(noting.said().as_deref(), Some("a:1/0: Connect to ipv4#10.0.0.1:1 failed"));
         assert!(!is_refusal(&noting.said().unwrap()));
         noting.log(RDKafkaLogLevel::Info, "GETSUB", "[thrd:main]: something else");
-        noting.log(RDKafkaLogLevel::Error, "FAIL", "[thrd:b]: b:1/0: SASL authentication error: Authentication failed");
+        let refusal =
+            "[thrd:b]: b:1/0: SASL authentication error: Authentication failed (after 310ms in state AUTH_REQ)";
+        noting.log(RDKafkaLogLevel::Error, "FAIL", refusal);
         assert_eq!(noting.said().as_deref(), Some("b:1/0: SASL authentication error: Authentication failed"));
         assert!(is_refusal(&noting.said().unwrap()));
     }
