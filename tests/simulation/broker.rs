@@ -83,15 +83,14 @@ impl World {
         generation: i32,
         offsets: &[(usize, Stored)],
     ) -> Result<bool, Refusal> {
-        if !self.kafka.group.accepts(member, generation) {
-            return Ok(false);
-        }
-        let owned: Vec<(usize, Stored, bool)> = offsets
-            .iter()
-            .map(|(partition, stored)| {
-                (*partition, *stored, member.is_some_and(|member| self.kafka.group.owns(member, *partition)))
-            })
-            .collect();
-        self.kafka.transactions.add_offsets(self.scenario.identity(slot), epoch, self.now, &owned).map(|()| true)
+        let accepted = self.kafka.group.accepts(member, generation);
+        let owns = |partition| member.is_some_and(|member| self.kafka.group.owns(member, partition));
+        let owned: Vec<(usize, Stored, bool)> = if accepted {
+            offsets.iter().map(|(partition, stored)| (*partition, *stored, owns(*partition))).collect()
+        } else {
+            // `AddOffsetsToTxn` begins the transaction before the group is asked, so that there is one to abort.
+            Vec::new()
+        };
+        self.kafka.transactions.add_offsets(self.scenario.identity(slot), epoch, self.now, &owned).map(|()| accepted)
     }
 }
