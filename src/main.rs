@@ -1,7 +1,5 @@
 //! Arguments in, exit code out; everything else is in the library.
 
-use std::io::{self, Write};
-
 use clap::Parser;
 use pinrelay::commands::{self, Arguments, Exit};
 
@@ -14,12 +12,5 @@ fn main() {
             if error.use_stderr() { Exit::Configuration } else { Exit::Drained }.end()
         }
     };
-    match commands::execute(arguments) {
-        Ok(exit) => exit.end(),
-        Err(failure) => {
-            // Nobody is left to tell if stderr is closed; the exit code still says it.
-            writeln!(io::stderr(), "{failure}").ok();
-            failure.exit.end()
-        }
-    }
+    commands::execute(arguments).end()
 }

@@ -30,6 +30,19 @@ fn a_broken_configuration_ends_with_64_and_names_every_fault_on_stderr() {
 }
 
 #[test]
+fn where_logs_are_json_what_ends_the_process_is_a_line_of_them() {
+    let output = pinrelay(&["--log-format", "json", "run", "--config", "broken/many.yaml"]);
+    assert_eq!(output.status.code(), Some(64));
+    let shown = text(&output.stderr);
+    let lines: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let last = lines.last().expect("the end is told");
+    assert_eq!((&last["level"], &last["exit_code"]), (&json!("ERROR"), &json!(64)), "{last}");
+    assert!(last["message"].as_str().unwrap().starts_with("broken/many.yaml has 11 faults\n"), "{last}");
+    assert_eq!(last["next"], "mend the file; docs/configuration.md describes every key");
+    assert!(last["timestamp"].is_string(), "{last}");
+}
+
+#[test]
 fn a_checked_configuration_says_every_fault_with_its_key_and_what_to_write_instead() {
     let output = pinrelay(&["config", "check", "--config", "broken/many.yaml", "--json"]);
     assert_eq!(output.status.code(), Some(64));

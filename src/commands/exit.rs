@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use super::logging::LogFormat;
 use crate::kafka::end_process;
 
 /// What the surroundings learn from the end of the process.
@@ -73,6 +74,19 @@ pub struct Failure {
     pub problem: String,
     /// What to do next, as a sentence without full stop.
     pub next: String,
+}
+
+impl Failure {
+    /// Says it on stderr as the logs are said, so that who collects them as JSON gets it too.
+    pub(super) fn tell(self, format: LogFormat) -> Exit {
+        if format == LogFormat::Json && tracing::enabled!(tracing::Level::ERROR) {
+            tracing::error!(exit_code = self.exit.code(), next = self.next, "{}", self.problem);
+        } else {
+            // Nobody is left to tell if stderr is closed; the exit code still says it.
+            writeln!(io::stderr(), "{self}").ok();
+        }
+        self.exit
+    }
 }
 
 impl fmt::Display for Failure {

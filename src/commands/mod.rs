@@ -49,13 +49,14 @@ pub enum Command {
     Window(window::Arguments),
 }
 
-/// Does what the command line asks for; blocks until it is done.
-///
-/// # Errors
-/// It could not be done; the failure carries the exit code and what to do next.
-pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
-    logging::start(arguments.log_format)?;
-    match arguments.command {
+/// Does what the command line asks for; blocks until it is done. What could not be done is told on stderr.
+pub fn execute(arguments: Arguments) -> Exit {
+    let format = arguments.log_format;
+    logging::start(format).and_then(|()| perform(arguments.command)).unwrap_or_else(|failure| failure.tell(format))
+}
+
+fn perform(command: Command) -> Result<Exit, Failure> {
+    match command {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Leave(arguments) => leave::execute(&arguments),
         Command::Sandbox(arguments) => sandbox::execute(&arguments),
