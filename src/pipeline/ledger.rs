@@ -295,6 +295,21 @@ mod tests {
     }
 
     #[test]
+    fn open_records_are_counted_in_bytes_and_the_first_of_them_is_known() {
+        let mut ledger = Ledger::new(NextOffset(1));
+        for offset in 1..=4_u8 {
+            ledger.open(Offset(offset.into()), Box::new(pending(offset)), None);
+        }
+        let each = ledger.open_bytes() / 4;
+        assert!(0 < each);
+        for (settle, first, n_open) in [(2, Some(1), 3), (1, Some(3), 2), (3, Some(4), 1), (4, None, 0)] {
+            ledger.settle(Offset(settle));
+            assert_eq!(ledger.first_open().map(|pending| pending.event.key.0[0]), first, "after {settle}");
+            assert_eq!(ledger.open_bytes(), n_open * each, "after {settle}");
+        }
+    }
+
+    #[test]
     fn what_a_restore_needs_are_open_intents_and_outcomes_above_the_watermark() {
         let mut ledger = ledger(&[1, 2, 3]);
         for offset in [1, 2, 3] {
@@ -323,6 +338,7 @@ mod tests {
         ledger.withdraw(Offset(1));
         assert_eq!(ledger.read_from(), None);
     }
+
     #[test]
     fn what_is_written_again_moves_only_if_it_is_still_needed() {
         let mut ledger = ledger(&[1, 2, 3]);
