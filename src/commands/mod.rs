@@ -50,6 +50,7 @@ pub enum Command {
 }
 
 /// Does what the command line asks for; blocks until it is done. What could not be done is told on stderr.
+#[must_use]
 pub fn execute(arguments: Arguments) -> Exit {
     let format = arguments.log_format;
     logging::start(format).and_then(|()| perform(arguments.command)).unwrap_or_else(|failure| failure.tell(format))
