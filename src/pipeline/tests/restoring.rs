@@ -70,6 +70,38 @@ fn a_restored_outcome_is_not_written_twice() {
 }
 
 #[test]
+fn an_intent_behind_an_outcome_opens_its_record_again() {
+    let settled = ChangelogEntry::Outcome {
+        offset: Offset(1),
+        kind: SettledKind::NotSent,
+        redelivery: Redelivery::Impossible,
+        at: UnixMillis(900_000),
+    };
+    let mut desk = Desk::restored(&[intent(1, 9, Hold), settled, intent(1, 9, Hold)]);
+    desk.read(0, 8, Hold);
+    desk.read(1, 9, Hold);
+    desk.commit();
+    assert_eq!(desk.outcomes(), [(1, Reason::OwnerLost, Redelivery::Impossible)]);
+}
+
+#[test]
+fn a_restore_counts_the_keys_and_the_intents_that_it_holds() {
+    let delivered = |offset| ChangelogEntry::Outcome {
+        offset: Offset(offset),
+        kind: SettledKind::Delivered,
+        redelivery: Redelivery::Impossible,
+        at: UnixMillis(900_000),
+    };
+    let entries = [1, 2, 3, 4, 5].map(|offset| intent(offset, u8::try_from(offset).unwrap(), Hold));
+    let mut replay = Replay::new(&settings(), NextOffset(0), ChangelogOffset(0));
+    replay.apply(ChangelogOffset(0), UnixMillis(900_000), &entries);
+    replay.apply(ChangelogOffset(1), UnixMillis(900_000), &[delivered(2), delivered(4)]);
+    assert_eq!(replay.window_keys(), 2);
+    let restored = replay.finish(UnixMillis(1_000_000));
+    assert_eq!((restored.window_keys(), restored.open_intents()), (2, 3));
+}
+
+#[test]
 fn what_belongs_to_a_dead_epoch_changes_nothing() {
     let mut desk = Desk::new();
     desk.read(0, 1, Resend);
