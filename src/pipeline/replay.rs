@@ -141,6 +141,7 @@ impl Replay {
     #[must_use]
     pub fn finish(mut self, now: UnixMillis) -> Restored {
         self.window.expire(now);
+        self.window.restored();
         let next_offset = self.next_offset;
         let mut open: Vec<_> = self.intents.into_values().filter(|i| !next_offset.is_past(i.offset)).collect();
         open.sort_unstable_by_key(|intent| intent.offset);

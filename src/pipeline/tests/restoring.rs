@@ -149,3 +149,27 @@ fn deleted_records_leave_one_row_for_each_run_of_which_nothing_is_known() {
     );
     assert_eq!(desk.offset, Some(NextOffset(8)));
 }
+
+#[test]
+fn a_restored_window_that_is_nearly_full_reaches_back_to_its_oldest_key() {
+    let whole = Duration::from_hours(48);
+    for (keys, covers) in [(0, whole), (874, whole), (875, Duration::from_millis(900_001))] {
+        let entries: Vec<_> = (0..keys)
+            .flat_map(|n: i64| {
+                let mut key = [0; 16];
+                key[..8].copy_from_slice(&n.to_be_bytes());
+                let intent = ChangelogEntry::Intent { offset: Offset(n), key: EventKey(key), policy: Resend };
+                let outcome = ChangelogEntry::Outcome {
+                    offset: Offset(n),
+                    kind: SettledKind::Delivered,
+                    redelivery: Redelivery::Impossible,
+                    at: UnixMillis(100_000 + 100 * n),
+                };
+                [intent, outcome]
+            })
+            .collect();
+        let desk = Desk::restored(&entries);
+        let status = desk.core.status(desk.now);
+        assert_eq!(status.partitions[0].window_covers, covers, "{keys} of 1000");
+    }
+}

@@ -36,6 +36,8 @@ pub(super) struct Generation {
     base: Offset,
     /// The lowest position of an intent that holds one of the keys.
     pub(super) from: Option<ChangelogOffset>,
+    /// The earliest moment of an entry.
+    pub(super) earliest: UnixMillis,
     /// The latest moment of one of the keys.
     pub(super) latest: UnixMillis,
     /// Keys that have no later entry.
@@ -46,7 +48,7 @@ pub(super) struct Generation {
 
 impl Generations {
     /// Generations of a full window: what goes at a time when the bound is reached.
-    const OF_FULL_WINDOW: usize = 16;
+    pub(super) const OF_FULL_WINDOW: usize = 16;
 
     pub(super) fn new(max_keys: usize) -> Self {
         Self {
@@ -72,7 +74,7 @@ impl Generations {
         let id = self.free.pop()?;
         self.last_number += 1;
         let number = self.last_number;
-        let generation = Generation { bucket, number, base, from: None, latest: at, keys: 0, entries: 0 };
+        let generation = Generation { bucket, number, base, from: None, earliest: at, latest: at, keys: 0, entries: 0 };
         let index = usize::from(id);
         if self.all.len() <= index {
             self.all.resize_with(index + 1, || None);
@@ -89,6 +91,7 @@ impl Generations {
         let Some(generation) = self.get_mut(id) else { return };
         generation.keys += 1;
         generation.entries += 1;
+        generation.earliest = generation.earliest.min(at);
         generation.latest = generation.latest.max(at);
         generation.from = generation.from.into_iter().chain(intent).min();
     }

@@ -37,7 +37,7 @@ pub(crate) struct Window {
     max_keys: usize,
     keys: usize,
     evicted: u64,
-    /// The latest moment of a key that was dropped before its time.
+    /// The latest moment of a key that was dropped before its time, or may have been.
     evicted_until: Option<UnixMillis>,
     inserts_since_sweep: u32,
 }
@@ -107,6 +107,20 @@ impl Window {
         }
         for _ in 0..Self::SWEPT_BY_TICK {
             self.sweep();
+        }
+    }
+
+    /// All that the changelog holds of it is in.
+    ///
+    /// The changelog does not say what a former owner dropped before its time. What it dropped was a sixteenth of the
+    /// bound at most and older than what is left, so only a window that is nearly full may miss something, and nothing
+    /// that is younger than its oldest key.
+    pub(crate) fn restored(&mut self) {
+        let parts = Generations::OF_FULL_WINDOW;
+        let may_miss = self.max_keys.saturating_mul(parts - 2) <= self.keys.saturating_mul(parts);
+        if may_miss && let Some((_, oldest)) = self.generations.oldest() {
+            let before = UnixMillis(oldest.earliest.0.saturating_sub(1));
+            self.evicted_until = self.evicted_until.max(Some(before));
         }
     }
 
@@ -256,6 +270,32 @@ mod tests {
         for n in 0..=u8::MAX {
             let at = UnixMillis(i64::from(n) * 1000);
             assert_eq!(window.get(&key(n), now).is_some(), now.since(at) < covered, "{n}");
+        }
+    }
+
+    #[test]
+    fn a_restored_window_that_is_nearly_full_knows_every_key_as_far_back_as_it_says() {
+        let now = UnixMillis(255_000);
+        for (max_keys, keys) in [(160, 256), (160, 161), (256, 256), (292, 256), (293, 256), (1000, 256)] {
+            let (mut former, mut restored) = (window(max_keys), window(max_keys));
+            let moment = |n: u16| UnixMillis(i64::from(n) * 1000);
+            let key = |n: u16| key(u8::try_from(n).unwrap());
+            for n in 256 - keys..256 {
+                former.insert(key(n), entry(i64::from(n), KeyState::Delivered), moment(n), None);
+            }
+            let kept: Vec<_> = (0..256).filter_map(|n| Some((n, former.get(&key(n), now)?))).collect();
+            for (n, entry) in kept {
+                restored.insert(key(n), entry, moment(n), None);
+            }
+            restored.restored();
+            assert_eq!(restored.evicted(), 0);
+            let nearly_full = max_keys * 14 <= former.len() * 16;
+            assert_eq!(restored.covers(now) < Duration::from_hours(48), nearly_full, "{keys} of {max_keys}");
+            assert!(!nearly_full || restored.covers(now) <= former.covers(now), "{keys} of {max_keys}");
+            for n in 256 - keys..256 {
+                let is_known = restored.get(&key(n), now).is_some();
+                assert!(is_known || restored.covers(now) <= now.since(moment(n)), "{keys} of {max_keys}: {n}");
+            }
         }
     }
 
