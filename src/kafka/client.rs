@@ -1,6 +1,7 @@
 //! librdkafka clients: what each kind is configured with, and where their own words go.
 
-use std::time::Duration;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -8,6 +9,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 
+use super::repeats::Repeats;
 use super::settings::KafkaSettings;
 
 /// What a reader sees of transactions.
@@ -116,19 +118,31 @@ impl ClientContext for Logging {
 
 impl ConsumerContext for Logging {}
 
+/// What the clients of this process have said.
+static SAID: LazyLock<Mutex<Repeats>> = LazyLock::new(Mutex::default);
+
+/// How often a line was not said since it was said last; `None` if it is not worth another one now.
+fn repeats(line: &str) -> Option<u64> {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).say(line, Instant::now())
+}
+
 /// For contexts that have more to do than [`Logging`].
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    // Every client gets the configured properties, and each kind knows some that the others do not.
+    let is_expected = facility == "CONFWARN" && message.contains("will be ignored by this");
+    if is_expected || matches!(level, RDKafkaLogLevel::Debug) {
+        tracing::debug!(target: "librdkafka", facility, "{message}");
+        return;
+    }
+    let Some(repeats) = repeats(message) else { return };
     match level {
-        // Every client gets the configured properties, and each kind knows some that the others do not.
-        RDKafkaLogLevel::Warning if facility == "CONFWARN" && message.contains("will be ignored by this") => {
-            tracing::debug!(target: "librdkafka", facility, "{message}");
-        }
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-            tracing::error!(target: "librdkafka", facility, "{message}");
+            tracing::error!(target: "librdkafka", facility, repeats, "{message}");
         }
-        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
-        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(target: "librdkafka", facility, "{message}"),
-        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, repeats, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            tracing::info!(target: "librdkafka", facility, repeats, "{message}");
+        }
     }
 }
 
@@ -139,5 +153,7 @@ pub(super) fn report(error: &KafkaError, reason: &str) {
     if let KafkaError::Global(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown) = error {
         return;
     }
-    tracing::warn!(target: "librdkafka", %error, reason, "client error");
+    // Most errors of a connection were said as a line of the log already, in the same words.
+    let Some(repeats) = repeats(reason) else { return };
+    tracing::warn!(target: "librdkafka", %error, reason, repeats, "client error");
 }

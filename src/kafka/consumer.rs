@@ -329,7 +329,8 @@ fn take_error(consumer: &BaseConsumer<Member>, member: &Member, batches: &mut Ve
     } else if *error == KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) {
         member.fail(ConsumerFailure::OffsetOutOfRange);
     } else {
-        tracing::warn!(%error, "an error while polling");
+        // The client's context was told of it first, and has said it.
+        tracing::debug!(%error, "an error while polling");
     }
 }
 

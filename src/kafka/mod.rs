@@ -28,6 +28,7 @@ mod plain;
 mod reach;
 mod rebalance;
 pub mod registry;
+mod repeats;
 pub mod resolve;
 pub mod restore;
 pub mod restore_plan;

@@ -13,6 +13,7 @@ use rdkafka::{ClientContext, Statistics};
 
 use super::client::{self, Isolation};
 use super::deadline::Deadline;
+use super::repeats::words;
 use super::settings::KafkaSettings;
 
 /// Between two looks at what was said meanwhile.
@@ -31,10 +32,7 @@ impl Noting {
 impl ClientContext for Noting {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" {
-            // In front stands the thread, behind it the broker, and at the end what differs each time.
-            let words = message.split_once("]: ").map_or(message, |(_, words)| words);
-            let words = words.rsplit_once(" (after ").map_or(words, |(words, _)| words);
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(words.to_owned());
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(words(message).to_owned());
         }
         client::log(level, facility, message);
     }

@@ -1,9 +1,10 @@
 //! The broker is away for twenty seconds while records are under way.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pinrelay::pinterest::sandbox::{Fault, Stage, When};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::account::Account;
 use super::process::{Relay, Signal};
@@ -32,33 +33,49 @@ async fn at_work<'b>(broker: &'b Broker, name: &str) -> (Shop<'b>, Relay) {
     (shop, relay)
 }
 
-async fn comes_to_its_end(shop: Shop<'_>, mut relay: Relay) {
+async fn comes_to_its_end(shop: Shop<'_>, mut relay: Relay, began: Instant) -> String {
     shop.settled().await;
     assert_eq!(relay.has_ended(), None, "the process lives through it");
     relay.leave(PATIENCE).await;
     let account = Account::of(&shop).await;
     account.assert_sound();
     assert_eq!(account.in_doubt, 0, "Pinterest answered all the time, and the process remembers");
+    let log = shop.logs().concat();
+    let said: Vec<&str> =
+        log.lines().filter_map(|line| line.split_once(" librdkafka: ")).map(|(_, said)| words(said)).collect();
+    let different: BTreeSet<&str> = said.iter().copied().collect();
+    let minutes = usize::try_from(began.elapsed().as_secs() / 60).unwrap();
+    assert!(said.len() <= different.len() * (1 + minutes), "the same is said once a minute: {said:#?}");
+    log
+}
+
+/// Without the thread in front, and what differs each time behind.
+fn words(said: &str) -> &str {
+    let said = said.split_once("]: ").map_or(said, |(_, said)| said);
+    said.split(" (after ").next().unwrap_or(said)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_frozen_for_twenty_seconds_costs_nothing_but_time() {
     let broker = Broker::start().await;
+    let began = Instant::now();
     let (shop, relay) = at_work(&broker, "frozen").await;
     broker.pause().await;
     sleep(AWAY).await;
     broker.unpause().await;
-    comes_to_its_end(shop, relay).await;
+    comes_to_its_end(shop, relay, began).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_dead_for_twenty_seconds_costs_nothing_but_time() {
     let broker = Broker::start().await;
+    let began = Instant::now();
     let (shop, relay) = at_work(&broker, "dead").await;
     broker.kill().await;
     sleep(AWAY).await;
     broker.restart().await;
-    comes_to_its_end(shop, relay).await;
+    let log = comes_to_its_end(shop, relay, began).await;
+    assert!(log.contains(": Connect to "), "that the broker is away is said: {log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
