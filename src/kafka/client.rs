@@ -1,7 +1,7 @@
 //! librdkafka clients: what each kind is configured with, and where their own words go.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -9,6 +9,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 
+use super::deadline;
 use super::repeats::Repeats;
 use super::settings::KafkaSettings;
 
@@ -123,7 +124,7 @@ static SAID: LazyLock<Mutex<Repeats>> = LazyLock::new(Mutex::default);
 
 /// How often a line was not said since it was said last; `None` if it is not worth another one now.
 fn repeats(line: &str) -> Option<u64> {
-    SAID.lock().unwrap_or_else(PoisonError::into_inner).say(line, Instant::now())
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).say(line, deadline::now())
 }
 
 /// For contexts that have more to do than [`Logging`].

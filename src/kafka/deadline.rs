@@ -22,7 +22,11 @@ impl Deadline {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "time-outs towards Kafka decide nothing about a record")]
-fn now() -> Instant {
+/// By the monotonic clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "time-outs towards Kafka, and what is logged of it, decide nothing about a record"
+)]
+pub(super) fn now() -> Instant {
     Instant::now()
 }

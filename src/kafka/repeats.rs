@@ -49,11 +49,12 @@ pub(super) fn words(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::deadline;
     use super::*;
 
     #[test]
     fn what_was_said_is_counted_for_a_minute_and_then_said_again_with_the_count() {
-        let (mut repeats, start) = (Repeats::default(), Instant::now());
+        let (mut repeats, start) = (Repeats::default(), deadline::now());
         let away =
             |ms| format!("[thrd:a:1/{ms}]: a:1/1: Connect to ipv4#10.0.0.1:1 failed (after {ms}ms in state CONNECT)");
         let at = |seconds| start + Duration::from_secs(seconds);
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn lines_that_are_always_new_do_not_add_up() {
-        let (mut repeats, start) = (Repeats::default(), Instant::now());
+        let (mut repeats, start) = (Repeats::default(), deadline::now());
         for n in 0..10_000 {
             assert_eq!(repeats.say(&format!("line {n}"), start), Some(0));
         }
