@@ -61,6 +61,15 @@ labels:
 {{- end }}
 {{- end }}
 
+{{/* An expression of Prometheus about this release alone: every metric in it selects the release's pods by the labels that
+the operator gives to what it scrapes. Takes a list: the context, and the expression. */}}
+{{- define "pinrelay.ofRelease" -}}
+{{- $root := index . 0 }}
+{{- $pods := printf "namespace=%q,pod=~\"%s-[0-9]+\"" $root.Release.Namespace (include "pinrelay.fullname" $root) }}
+{{- $selected := regexReplaceAll "\\b((?:pinrelay|kube_pod)_[a-z_]+)" (index . 1) (printf "${1}{%s}" $pods) }}
+{{- $selected | replace "}{" "," }}
+{{- end }}
+
 {{/* A duration of the configuration file, in milliseconds. */}}
 {{- define "pinrelay.millis" -}}
 {{- $text := toString . -}}
