@@ -254,9 +254,9 @@ fn a_collector_of_telemetry_is_told() {
 
 #[test]
 fn what_the_chart_has_no_value_for_is_laid_over_the_file() {
-    let arguments = ["--set", "extraConfig.pipeline.span=50000", "--set", "extraConfig.kafka.group_id=other"];
+    let arguments = ["--set", "extraConfig.pipeline.span=50000", "--set", "extraConfig.kafka.restore_patience=20m"];
     let pod = Pod::of(&Rendered::with(&value_set("minimal"), &arguments), 0);
     pod.fill_secrets();
     let config = pod.load().unwrap();
-    assert_eq!((config.pipeline.span, config.kafka.group_id.as_str()), (50_000, "other"));
+    assert_eq!((config.pipeline.span, config.kafka.restore_patience.as_secs()), (50_000, 1_200));
 }

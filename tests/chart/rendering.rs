@@ -283,6 +283,12 @@ fn values_that_cannot_work_are_refused_with_the_reason() {
     for (set, arguments, reason) in [
         ("minimal", &["--set", "terminationGracePeriodSeconds=30"][..], "SIGKILL would come into the last transaction"),
         ("minimal", &["--set", "kafka.settings.drain_deadline=45s"], "must be longer than drain_deadline"),
+        ("minimal", &["--set", "extraConfig.kafka.termination_grace=10m"], "of terminationGracePeriodSeconds"),
+        ("minimal", &["--set", "extraConfig.kafka.drain_deadline=50s"], "of kafka.settings.drain_deadline"),
+        ("minimal", &["--set", "extraConfig.kafka.group_id=other"], "of kafka.groupId"),
+        ("minimal", &["--set", "extraConfig.kafka.instance_id=a"], "of the pod's name"),
+        ("minimal", &["--set", "extraConfig.admin.listen=0.0.0.0:1"], "of admin.port"),
+        ("minimal", &["--set-json", "extraConfig.lanes=[]"], "of lanes"),
         ("minimal", &["--set", "inputPartitions=1"], "a process without a partition has no work"),
         ("monitored", &["--set", "serviceMonitor.enabled=true"], "scrape everything twice"),
         ("custom-schemas", &["--set", "schemas.existingConfigMap=x"], "exclude each other"),

@@ -102,6 +102,19 @@ the operator gives to what it scrapes. Takes a list: the context, and the expres
 {{- if le (mul 1000 .Values.terminationGracePeriodSeconds | int64) (add $drain $transaction | int64) }}
 {{- fail (printf "terminationGracePeriodSeconds (%v s) must be longer than drain_deadline + transaction_timeout (%v ms): SIGKILL would come into the last transaction" .Values.terminationGracePeriodSeconds (add $drain $transaction)) }}
 {{- end }}
+{{- $extra := .Values.extraConfig }}
+{{- range $section, $value := dict "admin" "admin.port" "feeds" "feeds" "lanes" "lanes" }}
+{{- if hasKey $extra $section }}{{ fail (printf "extraConfig.%s: the chart makes this section of %s" $section $value) }}{{ end }}
+{{- end }}
+{{- $owned := dict "bootstrap" "kafka.bootstrap" "group_id" "kafka.groupId" "on_stop" "kafka.onStop" "properties" "kafka.properties" "termination_grace" "terminationGracePeriodSeconds" "instance_id" "the pod's name" }}
+{{- range list "session_timeout" "transaction_timeout" "drain_deadline" "max_poll_interval" }}
+{{- $_ := set $owned . (printf "kafka.settings.%s" .) }}
+{{- end }}
+{{- range $key, $value := $owned }}
+{{- if hasKey (default dict $extra.kafka) $key }}
+{{- fail (printf "extraConfig.kafka.%s: the chart makes this key of %s, and checks it there" $key $value) }}
+{{- end }}
+{{- end }}
 {{- $most := .Values.inputPartitions | int64 }}
 {{- if and $most (gt (.Values.replicaCount | int64) $most) (not .Values.keda.enabled) }}
 {{- fail (printf "replicaCount (%v) must be at most inputPartitions (%v): a process without a partition has no work and is never ready" .Values.replicaCount $most) }}
