@@ -63,11 +63,11 @@ reasons! {
 
     UnknownSchema, "unknown_schema", Undecodable,
         "the registry or the feed's files do not know the writer schema that the record names",
-        "register the schema or add its file to the feed; then replay";
+        "register the schema or add its file to the feed; then have the record produced again";
     BadFraming, "bad_framing", Undecodable,
         "the value does not begin as the feed's framing demands", "check the producer's serializer and the feed's `framing`";
     UnresolvableSchema, "unresolvable_schema", Undecodable,
-        "the writer schema cannot be read as the feed's reader schema", "evolve one of the two compatibly; then replay";
+        "the writer schema cannot be read as the feed's reader schema", "evolve one of the two compatibly; then have the record produced again";
     Truncated, "truncated", Undecodable,
         "the bytes end before the record does", "ask the producing team; the record is damaged";
     TrailingBytes, "trailing_bytes", Undecodable,
@@ -91,18 +91,18 @@ reasons! {
         "the record names an ad account that no lane serves", "add the lane, or mend the mapping";
 
     RefusedByPinterest, "refused_by_pinterest", Refused,
-        "Pinterest answered that it failed to process the event", "read `detail`; mend the data or the mapping; then replay";
+        "Pinterest answered that it failed to process the event", "read `detail`; mend the data or the mapping; then have the record produced again";
     InvalidRequest, "invalid_request", Refused,
-        "Pinterest refused the request with this event alone in it", "read `detail`; mend the mapping; then replay";
+        "Pinterest refused the request with this event alone in it", "read `detail`; mend the mapping; then have the record produced again";
     BodyTooLarge, "body_too_large", Refused,
-        "Pinterest refused the request with this event alone in it as too large", "send fewer contents; then replay";
+        "Pinterest refused the request with this event alone in it as too large", "send fewer contents; then have the record produced again";
 
     AnswerLost, "answer_lost", InDoubt,
         "the event was posted, no verdict came, and the policy forbids to send again",
-        "look for its event id in Pinterest's reports; send by hand only if it is missing there";
+        "look for its event id in Pinterest's reports; if it is missing there, send the event itself by hand: a record produced again is a duplicate";
     OwnerLost, "owner_lost", InDoubt,
         "a former owner of the partition may have posted the event, and the policy forbids to send again",
-        "look for its event id in Pinterest's reports; send by hand only if it is missing there";
+        "look for its event id in Pinterest's reports; if it is missing there, send the event itself by hand: a record produced again is a duplicate";
     KeyChanged, "key_changed", InDoubt,
         "a former owner may have posted the record under another event key", "look for both event ids in Pinterest's reports";
     RecordGone, "record_gone", InDoubt,
