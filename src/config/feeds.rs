@@ -81,7 +81,7 @@ pub(super) const SPEC: Spec = Spec {
             name: "late",
             form: Form::Word(&["send", "skip", "hold"]),
             presence: Presence::Default("send"),
-            about: "What becomes of an event that is older than an hour, which Pinterest counts as offline; `hold` sends it, but never again if its answer is lost",
+            about: "What becomes of an event that is older than an hour when its record is read, which Pinterest counts as offline; `hold` sends it, but never again if its answer is lost",
         },
         Key {
             name: "missing_consent",

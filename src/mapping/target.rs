@@ -320,6 +320,13 @@ impl Target {
         matches!(self, Self::Consent | Self::Skip | Self::Lane)
     }
 
+    /// Whether its value says which event it is, or what becomes of the record: never the first of several, whose order
+    /// may be chance.
+    #[must_use]
+    pub const fn is_decisive(self) -> bool {
+        self.is_required() || self.is_decision() || matches!(self, Self::OptOut | Self::CustomOptOutType)
+    }
+
     /// The identity parameter that it is, for the targets in `user_data`.
     #[must_use]
     pub fn identity(self) -> Option<Identity> {

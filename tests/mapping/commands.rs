@@ -97,7 +97,7 @@ fn values_are_masked_unless_they_are_asked_for() {
 #[test]
 fn every_record_of_the_input_gets_a_line_with_its_end() {
     let records = br#"{"op": "c", "after": {"id": 1, "state": "paid", "created_at": "2026-11-24T06:00:00Z"}}
-        {"op": "u"}
+        {"op": "d"}
         [{"op": "c", "after": {"id": 2, "state": "draft", "created_at": 1, "grand_total": 1.5, "currency_code": "EUR"}}]"#;
     let output = explain("debezium_order", &["--json"], records);
     let lines = lines(&output);

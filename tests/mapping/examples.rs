@@ -37,7 +37,7 @@ fn lane(number: u16, name: &str, ad_account: &str) -> LaneRule {
 fn constants(example: &Value) -> Map<String, Value> {
     let fields = example["fields"].to_string();
     let mut constants = json!({
-        "event_name": "checkout", "action_source": "web", "event_id": "1", "event_time": "2026-11-24T06:00:00Z",
+        "event_name": "checkout", "action_source": "web", "event_time": "2026-11-24T06:00:00Z",
         "user_data.em": "ana@example.com",
     });
     let constants = constants.as_object_mut().unwrap();
@@ -46,9 +46,18 @@ fn constants(example: &Value) -> Map<String, Value> {
     constants.clone()
 }
 
+/// The fields of the example, with one that names the event where none does.
+fn fields(example: &Value) -> Vec<Value> {
+    let mut fields = example["fields"].as_array().cloned().unwrap_or_default();
+    if !example["fields"].to_string().contains("\"event_id\"") {
+        fields.push(json!({"name": "example_id", "type": "string", "default": "1", "pinterest": "event_id"}));
+    }
+    fields
+}
+
 fn mapped(example: &Value) -> Mapped {
     let schema = json!({
-        "type": "record", "name": "Example", "pinterest": constants(example), "fields": example["fields"],
+        "type": "record", "name": "Example", "pinterest": constants(example), "fields": fields(example),
     })
     .to_string();
     let plan = Plan::compile("example", &schema, &[], &Overrides::new())

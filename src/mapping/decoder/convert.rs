@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::Fault;
 use super::compile::Feed;
-use super::cursor::{malformed, too_large, utf8};
+use super::cursor::{malformed, utf8};
 use crate::domain::UnixMillis;
 use crate::mapping::plan::{Constant, Reading, Step};
+use crate::mapping::rules::texts::trimmed;
 use crate::mapping::schema::Unit;
 use crate::mapping::value::Value;
 
@@ -71,7 +72,7 @@ pub(super) fn convert<'a>(feed: &'a Feed, raw: Raw<'a>) -> Result<Option<Value<'
         (Step::TextInstant(unit), Raw::Text(text)) => text_instant(text, unit),
         (Step::TextTime, Raw::Text(text)) => text_time(text, reading.zone.as_ref()),
         (Step::Date, Raw::Integer(days)) => date(days),
-        (Step::Decimal(scale), Raw::Bytes(bytes)) => Value::Decimal(decimal(bytes, scale)?),
+        (Step::Decimal(scale), Raw::Bytes(bytes)) => Value::Decimal(decimal(bytes, scale)),
         (Step::Utf8, Raw::Bytes(bytes)) => Value::Text(utf8(bytes)?.into()),
         (Step::Uuid, Raw::Bytes(bytes)) => {
             let uuid = Uuid::from_slice(bytes).map_err(|_| malformed("a UUID that is not 16 bytes long"))?;
@@ -91,9 +92,12 @@ fn finish_text<'a>(feed: &'a Feed, value: Value<'a>) -> Value<'a> {
 }
 
 fn dress<'a>(reading: &Reading, mut value: Value<'a>) -> Value<'a> {
-    if let Some(prefix) = &reading.prefix {
+    // Text of nothing but white space is absent, and a prefix must not make an id of it that many records share.
+    if let Some(prefix) = &reading.prefix
+        && !value.is_blank()
+    {
         if let Value::Text(text) = &value {
-            value = Value::Text(format!("{prefix}{text}").into());
+            value = Value::Text(format!("{prefix}{}", trimmed(text)).into());
         } else if let Value::Integer(integer) = value {
             value = Value::Text(format!("{prefix}{integer}").into());
         }
@@ -184,33 +188,32 @@ fn date(days: i64) -> Value<'static> {
     }
 }
 
-/// Two's complement, most significant byte first, of any length that the number needs or exceeds.
-fn decimal(bytes: &[u8], scale: u32) -> Result<Decimal, Fault> {
-    let fill = if bytes.first().is_some_and(|first| 0x80 <= *first) { 0xff } else { 0 };
+/// Two's complement, most significant byte first, of any length that the number needs or exceeds. One of more than 28
+/// digits becomes the greatest or least decimal, which is out of the range of every target.
+fn decimal(bytes: &[u8], scale: u32) -> Decimal {
+    let is_negative = bytes.first().is_some_and(|first| 0x80 <= *first);
+    let fill = if is_negative { 0xff } else { 0 };
+    let beyond = if is_negative { Decimal::MIN } else { Decimal::MAX };
     let mut word = [fill; 16];
     let (surplus, kept) = bytes.split_at(bytes.len().saturating_sub(word.len()));
     for (slot, byte) in word.iter_mut().rev().zip(kept.iter().rev()) {
         *slot = *byte;
     }
     let mut number = i128::from_be_bytes(word);
-    if surplus.iter().any(|byte| *byte != fill) || (number < 0) != (fill == 0xff) {
-        return Err(too_many_digits());
+    if surplus.iter().any(|byte| *byte != fill) || (number < 0) != is_negative {
+        return beyond;
     }
     let mut scale = scale;
     loop {
         if let Ok(decimal) = Decimal::try_from_i128_with_scale(number, scale) {
-            return Ok(decimal);
+            return decimal;
         }
         if scale == 0 || number % 10 != 0 {
-            return Err(too_many_digits());
+            return beyond;
         }
         number /= 10;
         scale -= 1;
     }
-}
-
-fn too_many_digits() -> Fault {
-    too_large("a decimal of more than 28 digits")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -258,18 +261,22 @@ mod tests {
     #[test]
     fn decimals_are_twos_complement_of_any_length() {
         for (bytes, scale, text) in [
-            (&[][..], 2, Some("0.00")),
-            (&[0x04, 0xd2], 2, Some("12.34")),
-            (&[0xff], 0, Some("-1")),
-            (&[0x00, 0x80], 1, Some("12.8")),
-            (&[0xff; 40], 0, Some("-1")),
-            (&[0x7f; 16], 0, None),
-            (&[0x01; 17], 0, None),
+            (&[][..], 2, "0.00"),
+            (&[0x04, 0xd2], 2, "12.34"),
+            (&[0xff], 0, "-1"),
+            (&[0x00, 0x80], 1, "12.8"),
+            (&[0xff; 40], 0, "-1"),
+            // More than 28 digits.
+            (&[0x7f; 16], 0, "79228162514264337593543950335"),
+            (&[0x7f; 16], 28, "79228162514264337593543950335"),
+            (&[0x01; 17], 0, "79228162514264337593543950335"),
+            (&[0x80; 16], 2, "-79228162514264337593543950335"),
+            (&[0x80; 17], 2, "-79228162514264337593543950335"),
         ] {
-            assert_eq!(decimal(bytes, scale).ok().map(|d| d.to_string()).as_deref(), text, "{bytes:?}");
+            assert_eq!(decimal(bytes, scale).to_string(), text, "{bytes:?}");
         }
         let trailing_zeros = 10_i128.pow(30).to_be_bytes();
-        assert_eq!(decimal(&trailing_zeros, 28).ok(), Some(Decimal::from(100)));
+        assert_eq!(decimal(&trailing_zeros, 28), Decimal::from(100));
     }
 
     #[test]

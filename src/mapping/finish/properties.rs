@@ -78,11 +78,8 @@ fn any_draft() -> impl Strategy<Value = Draft<'static>> {
 
 /// A value and a target that can be left out and does not take its kind.
 fn anything_that_is_not_taken() -> impl Strategy<Value = (Target, Value<'static>)> {
-    let settles = |target: Target| {
-        target.is_required() || target.is_decision() || matches!(target, Target::OptOut | Target::CustomOptOutType)
-    };
-    any_value().prop_flat_map(move |value| {
-        let others = Target::ALL.iter().copied().filter(|target| !target.takes(value.kind()) && !settles(*target));
+    any_value().prop_flat_map(|value| {
+        let others = Target::ALL.iter().copied().filter(|target| !target.takes(value.kind()) && !target.is_decisive());
         (prop::sample::select(others.collect::<Vec<_>>()), Just(value))
     })
 }

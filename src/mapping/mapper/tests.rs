@@ -229,6 +229,8 @@ fn records_that_are_no_events_say_why() {
         (ORDER, "placed_at", 1_790_000_000_000_i64.into(), Reason::TooOld),
         (ORDER, "placed_at", 1_799_000_000_000_i64.into(), Reason::InFuture),
         (INSTALL, "install_id", "".into(), Reason::MissingRequired),
+        (IN_STORE, "transaction_id", "".into(), Reason::MissingRequired),
+        (IN_STORE, "transaction_id", "  ".into(), Reason::MissingRequired),
         (IN_STORE, "loyalty", serde_json::Value::Null, Reason::NoIdentity),
         (IN_STORE, "kind", "RETURN".into(), Reason::Filtered),
     ] {
@@ -251,6 +253,10 @@ fn a_composed_id_has_all_of_its_parts_or_gives_way() {
         (r#"{"till": 7, "store": "42", "spare": "x", "more": {"yes": "a"}}"#, Some("s42-7")),
         (r#"{"till": null, "store": "42", "spare": "x", "more": {"yes": "a", "no": "b"}}"#, Some("x")),
         (r#"{"till": null, "store": "42", "spare": null, "more": {}}"#, None),
+        (r#"{"till": 7, "store": " 42 ", "spare": null, "more": {}}"#, Some("s42-7")),
+        // A prefix makes no part of a part that is not there.
+        (r#"{"till": 7, "store": " ", "spare": null, "more": {}}"#, None),
+        (r#"{"till": 7, "store": "", "spare": "x", "more": {}}"#, Some("x")),
     ] {
         let finished = mapped((SCHEMA, record), |_| ());
         match finished.mapped {
@@ -264,6 +270,22 @@ fn a_composed_id_has_all_of_its_parts_or_gives_way() {
                 assert_eq!((outcome.reason, id), (Reason::MissingRequired, None), "{record}");
             }
         }
+    }
+}
+
+#[test]
+fn a_prefix_makes_no_id_of_a_customer_who_has_none() {
+    const SCHEMA: &str = r#"{"type": "record", "name": "R",
+        "pinterest": {"event_name": "lead", "action_source": "web", "event_time": "2026-11-24T06:00:00Z", "user_data.em": "a@example.com"},
+        "fields": [
+            {"name": "id", "type": "string", "pinterest": "event_id"},
+            {"name": "customer", "type": "string", "pinterest": {"to": "user_data.external_id", "prefix": "u-"}}]}"#;
+    for (customer, hashed) in [("7", Some("u-7")), (" 7", Some("u-7")), ("", None), (" ", None)] {
+        let finished = mapped((SCHEMA, r#"{"id": "1"}"#), |record| record["customer"] = customer.into());
+        let Mapped::Event(event) = finished.mapped else { panic!("{finished:?}") };
+        let body: serde_json::Value = serde_json::from_slice(&event.body).unwrap();
+        let expected = hashed.map(|text| serde_json::json!([crate::domain::Hashed::of(text).to_hex()]));
+        assert_eq!(body["user_data"].get("external_id"), expected.as_ref(), "{customer:?}");
     }
 }
 

@@ -242,6 +242,10 @@ impl Keys<'_, '_> {
                 "let the table yield what is to be sent",
             );
         }
+        if reading.zone.is_some() && self.place.kind() == TargetKind::Birthdays {
+            let what = format!("`zone` on {}, whose day is the one that the clock showed", self.place.path());
+            self.fault(what, "remove it; dates, local timestamps and text are read as they stand");
+        }
         if (order.is_some() || part.is_some()) && matches!(self.place, Place::Content(_)) {
             self.fault("`order` or `part` within contents".into(), "feed each of their fields from one field");
         }

@@ -128,6 +128,28 @@ pub(super) fn constants(drafts: &[Draft], constants: &[(Target, Constant)], faul
     }
 }
 
+/// Finds what would give many records one event id, of which Pinterest keeps the first.
+pub(super) fn ids(drafts: &[Draft], constants: &[(Target, Constant)], faults: &mut Faults) {
+    if constants.iter().any(|(target, _)| *target == Target::EventId) {
+        faults.add(
+            "",
+            "a constant event_id gives every record the same, of which Pinterest keeps one",
+            "annotate the field that names the conversion",
+        );
+    }
+    let of_ids = drafts.iter().filter(|draft| draft.source.place == Place::Target(Target::EventId));
+    let is_shared = |draft: &&Draft| draft.source.reading.default.is_some() || draft.source.reading.table.is_some();
+    let (parts, whole): (Vec<&Draft>, Vec<&Draft>) = of_ids.partition(|draft| draft.rank.part.is_some());
+    let parts = if parts.iter().all(is_shared) { parts } else { Vec::new() };
+    for draft in whole.into_iter().filter(is_shared).chain(parts) {
+        faults.add(
+            &draft.source.path,
+            "`default` or `values` gives many records one event_id, of which Pinterest keeps one",
+            "remove it, or compose the id with a part that differs from record to record",
+        );
+    }
+}
+
 /// Finds what no event can do without, and is fed by nothing.
 pub(super) fn complete(drafts: &[Draft], constants: &[(Target, Constant)], faults: &mut Faults) {
     let fed = targets(drafts, constants);

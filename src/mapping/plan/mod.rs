@@ -176,6 +176,7 @@ impl Plan {
         let constants = constant::constants(&schema, overrides, &mut faults);
         let (n_slots, outlets) = check::rank(&mut sources, &mut faults);
         check::constants(&sources, &constants, &mut faults);
+        check::ids(&sources, &constants, &mut faults);
         check::complete(&sources, &constants, &mut faults);
         let targets = check::targets(&sources, &constants);
         let sources = sources.into_iter().map(|draft| Arc::new(draft.source)).collect();

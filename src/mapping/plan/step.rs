@@ -42,7 +42,10 @@ impl Step {
     pub(crate) fn of(kind: &Kind, logical: Logical, reading: &Reading) -> Result<Option<Self>, Objection> {
         let step = match (kind, logical) {
             (_, Logical::Useless) => {
-                return Err(("times of day, durations and big-decimals feed no target".into(), "map another field"));
+                return Err((
+                    "times of day, durations, big-decimals and decimals of more than 28 places feed no target".into(),
+                    "map another field",
+                ));
             }
             (Kind::Null, _) => return Ok(None),
             (Kind::Boolean, _) => Self::Boolean,
@@ -146,8 +149,14 @@ impl Step {
             | (Self::Instant(_), Logical::Local(unit)) => Some(Self::Instant(unit)),
             (Self::LocalInstant(_), Logical::Local(unit)) => Some(Self::LocalInstant(unit)),
             (Self::Decimal(_), Logical::Decimal { scale }) => Some(Self::Decimal(scale)),
-            (Self::Instant(_) | Self::LocalInstant(_), Logical::Date)
-            | (Self::Instant(_) | Self::LocalInstant(_) | Self::Date | Self::Decimal(_), Logical::Useless) => None,
+            // Avro lets strings and bytes stand for each other; a number as text and a number as two's complement do not.
+            (Self::Decimal(_), _)
+            | (
+                Self::Text | Self::TextInstant(_) | Self::TextTime | Self::Utf8 | Self::Hex,
+                Logical::Decimal { .. } | Logical::Useless,
+            )
+            | (Self::Instant(_) | Self::LocalInstant(_), Logical::Date)
+            | (Self::Instant(_) | Self::LocalInstant(_) | Self::Date, Logical::Useless) => None,
             (step, _) => Some(step),
         }
     }

@@ -4,8 +4,11 @@ const ORDER: &str = include_str!("../../../schemas/order.avsc");
 const INSTALL: &str = include_str!("../../../schemas/install.avsc");
 const IN_STORE: &str = include_str!("../../../schemas/in_store_purchase.avsc");
 
-/// Everything that an event needs, beside the fields of the test.
-const COMPLETE: &str = r#"{"event_name": "lead", "action_source": "web", "event_id": "1", "event_time": "2026-11-24T00:00:00Z", "user_data.em": "a@example.com"}"#;
+/// Everything that an event needs but its id, beside the fields of the test.
+const COMPLETE: &str = r#"{"event_name": "lead", "action_source": "web", "event_time": "2026-11-24T00:00:00Z", "user_data.em": "a@example.com"}"#;
+
+/// The field that names the event.
+const ID: &str = r#"{"name": "id", "type": "string", "pinterest": "event_id"}"#;
 
 fn schema(constants: &str, fields: &str) -> String {
     format!(r#"{{"type": "record", "name": "R", "pinterest": {constants}, "fields": [{fields}]}}"#)
@@ -74,7 +77,7 @@ fn each_fault_names_its_field_and_the_mend() {
         ),
         (
             r#"{"name": "a", "type": {"type": "fixed", "name": "F", "size": 12, "logicalType": "duration"}, "pinterest": "lane"}"#,
-            "r.avsc: a: times of day, durations and big-decimals feed no target; map another field",
+            "r.avsc: a: times of day, durations, big-decimals and decimals of more than 28 places feed no target; map another field",
         ),
         (
             r#"{"name": "a", "type": "string", "pinterest": "custom_data.order_id"}, {"name": "b", "type": "string", "pinterest": "custom_data.order_id"}"#,
@@ -113,7 +116,7 @@ fn each_fault_names_its_field_and_the_mend() {
             "r.avsc: a: the annotation names no target; add `\"to\": \"…\"`",
         ),
     ] {
-        let found = faults(&schema(COMPLETE, field));
+        let found = faults(&schema(COMPLETE, &format!("{field}, {ID}")));
         assert_eq!(found.first().map(String::as_str), Some(fault), "{field}: {found:#?}");
     }
 }
@@ -128,6 +131,10 @@ fn zones_keys_and_parts_stand_only_where_they_mean_something() {
         (
             r#"{"name": "a", "type": "string", "pinterest": {"to": "app_info.install_time", "zone": "Vienna"}}"#,
             "r.avsc: a: `zone` names no time zone; write one as in `Europe/Vienna`, or `UTC`",
+        ),
+        (
+            r#"{"name": "a", "type": {"type": "long", "logicalType": "local-timestamp-millis"}, "pinterest": {"to": "user_data.db", "zone": "Europe/Vienna"}}"#,
+            "r.avsc: a: `zone` on user_data.db, whose day is the one that the clock showed; remove it; dates, local timestamps and text are read as they stand",
         ),
         (
             r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "part": 1}}"#,
@@ -162,9 +169,67 @@ fn zones_keys_and_parts_stand_only_where_they_mean_something() {
             "r.avsc: a + b: custom_data.order_id is fed by c and by a + b; keep one, or give each its own `order`: 1 counts first",
         ),
     ] {
-        let found = faults(&schema(COMPLETE, field));
+        let found = faults(&schema(COMPLETE, &format!("{field}, {ID}")));
         assert_eq!(found.first().map(String::as_str), Some(fault), "{field}: {found:#?}");
     }
+}
+
+#[test]
+fn what_says_which_event_it_is_or_what_becomes_of_it_is_one_value() {
+    let several = "the target takes one value, and the first of several would be one by chance; name one `key` of a map, or take a field outside of arrays";
+    for (ty, annotation, path) in [
+        (r#"{"type": "map", "values": "boolean"}"#, r#""consent""#, Some("a{}")),
+        (r#"{"type": "map", "values": "boolean"}"#, r#"{"to": "consent", "key": "ads"}"#, None),
+        (r#"{"type": "array", "items": "boolean"}"#, r#""skip""#, Some("a[]")),
+        (r#"["null", {"type": "array", "items": "boolean"}]"#, r#""opt_out""#, Some("a[]")),
+        (r#"{"type": "map", "values": "string"}"#, r#""custom_data.opt_out_type""#, Some("a{}")),
+        (r#"{"type": "map", "values": "string"}"#, r#""lane""#, Some("a{}")),
+        (r#"{"type": "array", "items": "string"}"#, r#""custom_data.order_id""#, None),
+        (
+            r#"{"type": "array", "items": {"type": "record", "name": "L", "fields": [{"name": "b", "type": {"type": "map", "values": "boolean"}, "pinterest": {"to": "skip", "key": "x"}}]}}"#,
+            "null",
+            Some("a[].b{}"),
+        ),
+    ] {
+        let annotation = if annotation == "null" { String::new() } else { format!(r#", "pinterest": {annotation}"#) };
+        let found = faults(&schema(COMPLETE, &format!(r#"{{"name": "a", "type": {ty}{annotation}}}, {ID}"#)));
+        let expected: Vec<_> = path.iter().map(|path| format!("r.avsc: {path}: {several}")).collect();
+        assert_eq!(found, expected, "{ty}");
+    }
+    for target in ["event_name", "action_source", "event_time", "event_id"] {
+        let field =
+            format!(r#"{{"name": "a", "type": {{"type": "array", "items": "string"}}, "pinterest": "{target}"}}"#);
+        let found = faults(&schema("{}", &field));
+        assert_eq!(found.first(), Some(&format!("r.avsc: a[]: {several}")), "{target}");
+    }
+}
+
+#[test]
+fn no_two_records_are_given_one_event_id() {
+    let shared = "`default` or `values` gives many records one event_id, of which Pinterest keeps one; remove it, or compose the id with a part that differs from record to record";
+    for (fields, fault) in [
+        (r#"{"name": "a", "type": ["null", "string"], "pinterest": {"to": "event_id", "default": "none"}}"#, Some("a")),
+        (r#"{"name": "a", "type": "string", "pinterest": {"to": "event_id", "values": {"x": "y"}}}"#, Some("a")),
+        (
+            r#"{"name": "a", "type": "int", "pinterest": {"to": "event_id", "part": 1}}, {"name": "b", "type": ["null", "string"], "pinterest": {"to": "event_id", "part": 2, "default": "web"}}"#,
+            None,
+        ),
+        (
+            r#"{"name": "a", "type": ["null", "int"], "pinterest": {"to": "event_id", "part": 1, "default": "0"}}, {"name": "b", "type": "int", "pinterest": {"to": "event_id", "order": 2}}"#,
+            Some("a"),
+        ),
+    ] {
+        let found = faults(&schema(COMPLETE, fields));
+        let expected = fault.map(|path| format!("r.avsc: {path}: {shared}"));
+        assert_eq!(found.iter().find(|found| found.contains("many records")), expected.as_ref(), "{fields}: {found:?}");
+    }
+    let constant = COMPLETE.replacen('{', r#"{"event_id": "1", "#, 1);
+    assert_eq!(
+        faults(&schema(&constant, "")),
+        [
+            "r.avsc: a constant event_id gives every record the same, of which Pinterest keeps one; annotate the field that names the conversion"
+        ]
+    );
 }
 
 #[test]
@@ -200,7 +265,7 @@ fn a_schema_that_cannot_be_parsed_is_one_fault() {
 
 #[test]
 fn an_identity_is_an_address_or_a_device_or_both_of_ip_and_user_agent() {
-    let base = r#""event_name": "lead", "action_source": "web", "event_id": "1", "event_time": "2026-11-24T00:00:00Z""#;
+    let base = r#""event_name": "lead", "action_source": "web", "event_time": "2026-11-24T00:00:00Z""#;
     for (identity, complete) in [
         (r#""user_data.em": "a@example.com""#, true),
         (r#""user_data.hashed_maids": "x""#, true),
@@ -208,14 +273,14 @@ fn an_identity_is_an_address_or_a_device_or_both_of_ip_and_user_agent() {
         (r#""user_data.client_ip_address": "203.0.113.1""#, false),
         (r#""user_data.ph": "+43 1 5550123""#, false),
     ] {
-        let found = faults(&schema(&format!("{{{base}, {identity}}}"), ""));
+        let found = faults(&schema(&format!("{{{base}, {identity}}}"), ID));
         assert_eq!(found.is_empty(), complete, "{identity}: {found:?}");
     }
 }
 
 #[test]
 fn the_configuration_overrides_constants_and_its_faults_are_found_too() {
-    let bare = schema(COMPLETE, "");
+    let bare = schema(COMPLETE, ID);
     let overrides = |path: &str, text: &str| Overrides::from([(path.to_owned(), text.to_owned())]);
     let plan = Plan::compile("r", &bare, &[], &overrides("event_name", "signup")).unwrap_or_else(|f| panic!("{f:?}"));
     let event_name = plan.compiled().constants.iter().find(|(target, _)| *target == Target::EventName);

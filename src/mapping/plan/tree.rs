@@ -299,9 +299,17 @@ fn misplaced(source: &Source, rank: &Rank, leaf: &str) -> Option<(&'static str, 
     if source.reading.key.is_some() && below.matches("{}").count() != 1 {
         return Some(("`key` on what is not the values of one map", "annotate the map itself"));
     }
-    let is_repeated = leaf.contains("[]") || (leaf.contains("{}") && source.reading.key.is_none());
+    let is_repeated = [&*source.path, below].iter().any(|path| path.contains("[]"))
+        || source.path.contains("{}")
+        || (below.contains("{}") && source.reading.key.is_none());
     if rank.part.is_some() && is_repeated {
         return Some(("a part that may have several values", "take the parts from fields outside of arrays and maps"));
+    }
+    if is_repeated && matches!(source.place, Place::Target(target) if target.is_decisive()) {
+        return Some((
+            "the target takes one value, and the first of several would be one by chance",
+            "name one `key` of a map, or take a field outside of arrays",
+        ));
     }
     None
 }

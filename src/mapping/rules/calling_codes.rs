@@ -76,8 +76,14 @@ pub(super) fn are_plain(digits: &str) -> bool {
     (1..=MAX_CODE_DIGITS).any(|split| {
         let Some((code, national)) = digits.split_at_checked(split) else { return false };
         let country = code.parse::<usize>().ok().and_then(|code| BY_CODE.get(code)?.as_ref());
-        country.is_some_and(|country| country.has(national))
+        country.is_some_and(|country| country.has(national)) && (code != "1" || is_north_american(national))
     })
+}
+
+/// Whether area code and exchange begin with 2 to 9, as the North American plan demands
+/// (<https://www.nanpa.com/numbering>, read 2026-11); libphonenumber knows the islands that do otherwise.
+fn is_north_american(national: &str) -> bool {
+    matches!(national.as_bytes(), [b'2'..=b'9', _, _, b'2'..=b'9', ..])
 }
 
 #[cfg(test)]
@@ -103,6 +109,9 @@ mod tests {
             ("4402079460018", false),
             ("1650253000", false),
             ("165025300000", false),
+            ("10000000000", false),
+            ("11502530000", false),
+            ("16501530000", false),
             // Nobody has 999.
             ("9991234567", false),
             // Argentina's take a rule to read, free phone of no country has none.
@@ -148,6 +157,13 @@ mod tests {
                 let number = PHONE_NUMBER_UTIL.parse(&written, None).expect("a number");
                 prop_assert_eq!(number.format_as(PhoneNumberFormat::E164), written.as_str());
             }
+        }
+
+        #[test]
+        fn an_area_of_north_america_that_begins_with_0_or_1_has_no_numbers(national in "[01][0-9]{9}") {
+            let written = format!("+1{national}");
+            prop_assert!(!are_plain(&written[1..]));
+            prop_assert!(!PHONE_NUMBER_UTIL.parse(&written, None).is_ok_and(|number| number.is_valid()));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::texts::{is_ascii_graphic, lower_nfc};
+use super::texts::{is_ascii_graphic, is_invisible, lower_nfc};
 use super::{DropReason, Normal};
 
 /// Longest address, in bytes: 64 of local part, `@`, 255 of domain (RFC 5321, 4.5.3.1).
@@ -25,12 +25,22 @@ pub(crate) fn email(text: &str) -> Normal<'_> {
         Cow::Borrowed(dense) => lower_nfc(dense),
         Cow::Owned(dense) => Cow::Owned(lower_nfc(&dense).into_owned()),
     };
+    let address = match bare(&address) {
+        Some(bare) => Cow::Owned(bare.to_owned()),
+        None => address,
+    };
     if looks_like_an_address(&address) { Ok(address) } else { Err(DropReason::Malformed) }
+}
+
+/// The address of a link (RFC 6068), without what the link says of the message; `None` if it is no link.
+fn bare(address: &str) -> Option<&str> {
+    let behind = address.strip_prefix("mailto:")?.trim_start_matches("mailto:");
+    Some(behind.split_once('?').map_or(behind, |(bare, _)| bare))
 }
 
 /// White space, and the marks that copying and pasting leaves behind and nobody sees.
 fn is_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}')
+    c.is_whitespace() || is_invisible(c)
 }
 
 fn looks_like_an_address(address: &str) -> bool {
@@ -61,6 +71,9 @@ mod tests {
                 ("  Ana.B+Shop@Example.COM\r\n", Ok("ana.b+shop@example.com")),
                 ("ana @ example . com", Ok("ana@example.com")),
                 ("ana\u{a0}@example.com\u{feff}", Ok("ana@example.com")),
+                ("\u{202a}ana@exam\u{ad}ple.com\u{200f}", Ok("ana@example.com")),
+                ("mailto:Ana@example.com", Ok("ana@example.com")),
+                ("MAILTO:ana@example.com?subject=Hi", Ok("ana@example.com")),
                 ("JÖRG@BÜCHER.example", Ok("jörg@bücher.example")),
                 ("JO\u{308}RG@example.com", Ok("jörg@example.com")),
                 ("ana", bad),

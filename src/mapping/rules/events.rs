@@ -30,7 +30,7 @@ pub(crate) fn event_id<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v>
     if is_longer(&text, max_chars) { Err(DropReason::TooLong) } else { Ok(text) }
 }
 
-/// `opt_out_type`: words joined by commas, upper case; true stands for `LDP`, false for none.
+/// `opt_out_type`: words joined by commas, upper case; true stands for `LDP`, false and `none` for none.
 pub(crate) fn opt_out_type<'v>(value: &'v Value<'_>) -> Result<Option<Cow<'v, str>>, DropReason> {
     const LDP: Option<Cow<'_, str>> = Some(Cow::Borrowed("LDP"));
     match value {
@@ -38,7 +38,7 @@ pub(crate) fn opt_out_type<'v>(value: &'v Value<'_>) -> Result<Option<Cow<'v, st
         Value::Boolean(false) => Ok(None),
         Value::Text(text) => match trimmed(text) {
             text if text.eq_ignore_ascii_case("ldp") || text.eq_ignore_ascii_case("true") => Ok(LDP),
-            text if text.eq_ignore_ascii_case("false") => Ok(None),
+            text if text.eq_ignore_ascii_case("false") || text.eq_ignore_ascii_case("none") => Ok(None),
             text => several(text).map(|words| Some(Cow::Owned(words))),
         },
         Value::Integer(_)
@@ -106,6 +106,7 @@ mod tests {
             (Value::Boolean(false), Ok(None)),
             (Value::Text("ldp".into()), Ok(Some("LDP"))),
             (Value::Text("false".into()), Ok(None)),
+            (Value::Text(" None ".into()), Ok(None)),
             (Value::Text("LDP, other_1".into()), Ok(Some("LDP,OTHER_1"))),
             (Value::Text("LDP,,".into()), Err(DropReason::Malformed)),
             (Value::Text("no sale".into()), Err(DropReason::Malformed)),

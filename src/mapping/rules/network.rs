@@ -9,8 +9,9 @@ use crate::mapping::event_rules::{OddUserAgents, PrivateAddresses};
 
 /// `client_ip_address`: IPv4 or IPv6 in its usual form; an IPv4 address inside an IPv6 one comes out.
 ///
-/// Private, loopback and link-local addresses are dropped unless the feed keeps them: they are a proxy's or a till's,
-/// match nobody, and would let an event pass that has no identity else.
+/// Addresses of no public network (private, loopback, link-local, multicast, reserved, those of benchmarks) are dropped
+/// unless the feed keeps them: they are a proxy's or a till's, match nobody, and would let an event pass that has no
+/// identity else.
 pub(crate) fn ip_address(text: &str, private: PrivateAddresses) -> Normal<'_> {
     let text = trimmed(text);
     let written: IpAddr = text.parse().map_err(|_| DropReason::Malformed)?;
@@ -29,19 +30,25 @@ pub(crate) fn ip_address(text: &str, private: PrivateAddresses) -> Normal<'_> {
     Ok(if usual == text { Cow::Borrowed(text) } else { Cow::Owned(usual) })
 }
 
+/// What IANA's registries of special-purpose addresses do not call globally reachable
+/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>, <https://www.iana.org/assignments/iana-ipv6-special-registry>,
+/// read 2026-11), and multicast. Addresses for documentation pass: they are nobody's, and stand in examples and tests.
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
-            // 100.64.0.0/10 is what carriers use between themselves and their customers (RFC 6598).
-            let shared = matches!(v4.octets(), [100, 64..=127, _, _]);
-            v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_broadcast() || shared
+            // "This network"; multicast, reserved and broadcast from 224 on; 100.64.0.0/10, which carriers use between
+            // themselves and their customers (RFC 6598); benchmarks (RFC 2544).
+            let reserved = matches!(v4.octets(), [0 | 224..=255, ..] | [100, 64..=127, _, _] | [198, 18 | 19, _, _]);
+            reserved || v4.is_private() || v4.is_loopback() || v4.is_link_local()
         }
         IpAddr::V6(v6) => is_private_v6(v6),
     }
 }
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
-    address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+    // ::/96 held IPv4 addresses once (RFC 4291, 2.5.5.1), and has the loopback; fec0::/10 was that of sites (RFC 3879).
+    let was_in_use = matches!(address.segments(), [0, 0, 0, 0, 0, 0, ..] | [0xfec0..=0xfeff, ..]);
+    was_in_use || address.is_unique_local() || address.is_unicast_link_local() || address.is_multicast()
 }
 
 /// `client_user_agent`: as it is. What trackers write when they know no browser is no user agent.
@@ -58,36 +65,63 @@ pub(crate) fn user_agent(text: &str, max_chars: usize, odd: OddUserAgents) -> No
         return Err(DropReason::TooLong);
     }
     match odd {
-        OddUserAgents::Drop if text.eq_ignore_ascii_case("other") => Err(DropReason::Placeholder),
+        OddUserAgents::Drop if text.split('/').all(|part| part.trim().eq_ignore_ascii_case("other")) => {
+            Err(DropReason::Placeholder)
+        }
         OddUserAgents::Drop if is_bot(text) => Err(DropReason::Bot),
         OddUserAgents::Drop | OddUserAgents::Keep => Ok(Cow::Borrowed(text)),
     }
 }
 
 /// Whether a word of the user agent is one by which crawlers, monitors and libraries name themselves.
+///
+/// Each name is the one that the program sends unless its user sets another. Android's own `Dalvik` and the `CFNetwork`
+/// of iOS are not among them: apps send those for people.
 fn is_bot(text: &str) -> bool {
     // By length: most words of a user agent are compared with none.
     let known = |length: usize| -> &[&[u8]] {
         match length {
             4 => &[b"curl", b"wget"],
-            5 => &[b"slurp"],
-            6 => &[b"spider"],
-            7 => &[b"crawler", b"pingdom"],
+            5 => &[b"axios", b"slurp"],
+            6 => &[b"okhttp", b"scrapy"],
+            7 => &[b"pingdom"],
+            9 => &[b"phantomjs"],
             10 => &[b"lighthouse"],
-            14 => &[b"go-http-client", b"headlesschrome"],
+            11 => &[b"ia_archiver", b"libwww-perl"],
+            13 => &[b"python-urllib"],
+            14 => &[b"go-http-client", b"headlesschrome", b"postmanruntime", b"python-urllib3"],
             15 => &[b"python-requests"],
             19 => &[b"facebookexternalhit"],
+            20 => &[b"mediapartners-google"],
             _ => &[],
         }
     };
-    let ends_in_bot = |part: &[u8]| part.last_chunk::<3>().is_some_and(|end| end.eq_ignore_ascii_case(b"bot"));
-    let words = text.as_bytes().split(|b| !b.is_ascii_alphanumeric() && *b != b'-');
+    let words = text.as_bytes().split(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'-' | b'_'));
     // Half of what stands in a user agent are numbers and marks, too short to name anybody.
-    words.filter(|word| "bot".len() <= word.len()).any(|word| {
+    let is_named = words.filter(|word| "bot".len() <= word.len()).any(|word| {
+        let mut parts = word.split(|b| matches!(b, b'-' | b'_'));
         // Cubot makes phones.
-        let is_named_so = word.split(|b| *b == b'-').any(ends_in_bot) && !word.eq_ignore_ascii_case(b"cubot");
-        is_named_so || known(word.len()).iter().any(|known| known.eq_ignore_ascii_case(word))
-    })
+        let is_kind = parts.any(is_kind_of_bot) && !word.eq_ignore_ascii_case(b"cubot");
+        is_kind || known(word.len()).iter().any(|known| known.eq_ignore_ascii_case(word))
+    });
+    // Java's own client; elsewhere in a user agent the word means what a phone can run.
+    is_named || text.starts_with("Java/")
+}
+
+/// Whether the word ends as crawlers call themselves: `Googlebot`, `Baiduspider`, `SiteCrawler`.
+fn is_kind_of_bot(word: &[u8]) -> bool {
+    let ends_in = |end: &[u8]| {
+        word.len()
+            .checked_sub(end.len())
+            .and_then(|begin| word.get(begin..))
+            .is_some_and(|of| of.eq_ignore_ascii_case(end))
+    };
+    // The last letter tells nearly all words from these.
+    match word.last().map(u8::to_ascii_lowercase) {
+        Some(b't') => ends_in(b"bot"),
+        Some(b'r') => ends_in(b"spider") || ends_in(b"crawler"),
+        _ => false,
+    }
 }
 
 /// `event_source_url`: an http or https URL with a host, as it is.
@@ -97,8 +131,14 @@ pub(crate) fn url(text: &str, max_chars: usize) -> Normal<'_> {
     let rest = behind.strip_prefix("//").ok_or(DropReason::Malformed)?;
     let known = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
     let has_host = !rest.is_empty() && !rest.starts_with(['/', '?', '#']);
+    // Brackets are for IPv6 addresses (RFC 3986, 3.2.2).
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let is_closed = host
+        .strip_prefix('[')
+        .is_none_or(|inner| inner.split_once(']').is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok()));
     let is_damaged = !is_ascii_graphic(text) && text.contains(|c: char| c.is_whitespace() || c.is_control());
-    if !known || !has_host || is_damaged {
+    if !known || !has_host || !is_closed || is_damaged {
         return Err(DropReason::Malformed);
     }
     if is_longer(text, max_chars) { Err(DropReason::TooLong) } else { Ok(Cow::Borrowed(text)) }
@@ -134,6 +174,18 @@ mod tests {
                 ("fe80::1", private),
                 ("fd00::1", private),
                 ("::ffff:10.1.2.3", private),
+                ("0.0.0.1", private),
+                ("224.0.0.1", private),
+                ("240.0.0.1", private),
+                ("255.255.255.255", private),
+                ("198.18.0.1", private),
+                ("198.19.255.255", private),
+                ("198.20.0.1", Ok("198.20.0.1")),
+                ("223.255.255.255", Ok("223.255.255.255")),
+                ("::216.3.128.12", private),
+                ("::1:0:0", Ok("::1:0:0")),
+                ("ff02::1", private),
+                ("fec0::1", private),
                 ("216.3.128.256", bad),
                 ("216.3.128.12:443", bad),
                 ("216.3.128.12, 10.0.0.1", bad),
@@ -170,6 +222,10 @@ mod tests {
                 ("Mozilla/5.0 (CUBOT X18)", Ok("Mozilla/5.0 (CUBOT X18)")),
                 ("Shop/8 (bottle)", Ok("Shop/8 (bottle)")),
                 ("Other", Err(DropReason::Placeholder)),
+                ("Other / Other", Err(DropReason::Placeholder)),
+                ("Other/8.1", Ok("Other/8.1")),
+                ("Nokia (Java; MIDP)", Ok("Nokia (Java; MIDP)")),
+                ("Dalvik/2.1.0 (Android 14)", Ok("Dalvik/2.1.0 (Android 14)")),
                 ("Mozilla/5.0 (Googlebot/2.1)", Err(DropReason::Bot)),
                 ("AdsBot-Google (+http://x)", Err(DropReason::Bot)),
                 ("Pinterestbot/1.0", Err(DropReason::Bot)),
@@ -191,6 +247,20 @@ mod tests {
             "Go-http-client/1.1",
             "python-requests/2.31",
             "facebookexternalhit/1.1",
+            "Baiduspider/2.0",
+            "MJ_Spider-2",
+            "SiteCrawler/1.0",
+            "okhttp/4.12.0",
+            "axios/1.7.2",
+            "Java/17.0.2",
+            "Python-urllib/3.11",
+            "python-urllib3/2.2.1",
+            "libwww-perl/6.05",
+            "Scrapy/2.11",
+            "PhantomJS/2.1.1",
+            "PostmanRuntime/7.32.3",
+            "ia_archiver",
+            "Mediapartners-Google",
         ] {
             assert_eq!(user_agent(program, 30, OddUserAgents::Drop), Err(DropReason::Bot), "{program}");
         }
@@ -210,6 +280,9 @@ mod tests {
                 ("/thanks", bad),
                 ("https:///thanks", bad),
                 ("https://", bad),
+                ("https://[::1", bad),
+                ("https://[shop]/", bad),
+                ("https://[2001:db8::1]:8443/a", Ok("https://[2001:db8::1]:8443/a")),
                 ("https://?a=b", bad),
                 ("https:/shop.example", bad),
                 ("shop.example:https://a", bad),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, Region};
 
-use super::texts::trimmed;
+use super::texts::{is_invisible, trimmed};
 use super::{DropReason, Normal, calling_codes};
 use crate::mapping::event_rules::PhoneRegion;
 
@@ -25,6 +25,12 @@ pub(crate) fn phone(text: &str, regions: impl IntoIterator<Item = PhoneRegion>) 
     if MAX_BYTES < text.len() {
         return Err(DropReason::TooLong);
     }
+    // What address books of scripts from right to left leave in numbers.
+    if text.contains(is_invisible) {
+        let seen: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+        return phone(&seen, regions).map(|digits| Cow::Owned(digits.into_owned()));
+    }
+    let text = bare(text);
     if let Some(digits) = text.strip_prefix('+')
         && is_e164(digits)
         && calling_codes::are_plain(digits)
@@ -36,6 +42,14 @@ pub(crate) fn phone(text: &str, regions: impl IntoIterator<Item = PhoneRegion>) 
         .or_else(|| text.starts_with(|c: char| c.is_ascii_digit()).then(|| read(None, &format!("+{text}"))).flatten())
         .map(Cow::Owned)
         .ok_or(DropReason::Malformed)
+}
+
+/// The number of a link (RFC 3966), or the text as it is.
+fn bare(text: &str) -> &str {
+    match text.split_at_checked("tel:".len()) {
+        Some((scheme, number)) if scheme.eq_ignore_ascii_case("tel:") => trimmed(number),
+        _ => text,
+    }
 }
 
 fn is_e164(digits: &str) -> bool {
@@ -84,6 +98,13 @@ mod tests {
             ("+491701234567", &[][..], Ok("491701234567")),
             (" +1 (650) 253-0000 ", &[], Ok("16502530000")),
             ("+49 (0)170 1234567", &[], Ok("491701234567")),
+            ("\u{202a}+49 170 1234567\u{202c}", &[], Ok("491701234567")),
+            ("\u{200f}+491701234567", &[], Ok("491701234567")),
+            ("tel:+49-170-1234567", &[], Ok("491701234567")),
+            ("TEL:0170 1234567", &["DE"], Ok("491701234567")),
+            // North America's area and exchange codes begin with 2 to 9.
+            ("+10000000000", &[], bad),
+            ("+16501530000", &[], bad),
             ("0049 170 1234567", &[], Ok("491701234567")),
             ("0170 1234567", &["DE"], Ok("491701234567")),
             ("0170/1234567", &["DE"], Ok("491701234567")),

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::codes::{COUNTRIES, COUNTRIES_WITH_LETTERED_POSTAL_CODES, find_code};
-use super::texts::{is_longer, lower_nfc, trimmed};
+use super::texts::{is_longer, lower_nfc, seen, trimmed};
 use super::{DropReason, Normal};
 
 /// Longest name that is looked at, in characters.
@@ -14,8 +14,12 @@ const MAX_CHARS: usize = 200;
 /// Longest postal code, in bytes: Brazil's and Iran's ten digits leave room for ZIP+4 and a hyphen.
 const MAX_POSTAL_CODE: usize = 16;
 
-/// `fn`, `ln`: lower case, composed; runs of white space count as one.
+/// `fn`, `ln`: lower case, composed, without invisible marks; runs of white space count as one.
 pub(crate) fn name(text: &str) -> Normal<'_> {
+    seen(text, visible_name)
+}
+
+fn visible_name(text: &str) -> Normal<'_> {
     let text = bounded(text)?;
     let lower = lower_nfc(text);
     if !lower.contains(char::is_whitespace) {
@@ -39,7 +43,10 @@ pub(crate) fn city(text: &str) -> Normal<'_> {
 
 /// `st`: two letters, lower case. ISO 3166-2 codes (`US-CA`) give their second half.
 pub(crate) fn state(text: &str) -> Normal<'_> {
-    let text = trimmed(text);
+    seen(text, visible_state)
+}
+
+fn visible_state(text: &str) -> Normal<'_> {
     let code = match text.split_once('-') {
         Some((country, state)) if is_two_letters(country) => state,
         _ => text,
@@ -49,7 +56,11 @@ pub(crate) fn state(text: &str) -> Normal<'_> {
 
 /// `country`: ISO 3166 alpha-2, lower case. `UK` and `EL` are what Britons and the European Union write.
 pub(crate) fn country(text: &str) -> Normal<'_> {
-    let code = two_letters(trimmed(text))?;
+    seen(text, visible_country)
+}
+
+fn visible_country(text: &str) -> Normal<'_> {
+    let code = two_letters(text)?;
     let code = match &*code {
         "uk" => Cow::Borrowed("gb"),
         "el" => Cow::Borrowed("gr"),
@@ -116,6 +127,16 @@ mod tests {
                 ("Анна", Ok("анна")),
                 ("Σοφίας", Ok("σοφίας")),
                 ("田中", Ok("田中")),
+                ("Ana\u{200b}", Ok("ana")),
+                ("\u{feff}Ana", Ok("ana")),
+                ("An\u{ad}a", Ok("ana")),
+                ("\u{202b}\u{200f}Ana\u{202c} \u{2066}B\u{2069}", Ok("ana b")),
+                // A joiner that spells a word stays, one at the end does not.
+                (
+                    "\u{639}\u{644}\u{6cc}\u{200c}\u{631}\u{636}\u{627}\u{200c}",
+                    Ok("\u{639}\u{644}\u{6cc}\u{200c}\u{631}\u{636}\u{627}"),
+                ),
+                ("\u{200b}\u{feff}", Err(DropReason::Malformed)),
                 (&"a".repeat(201), Err(DropReason::TooLong)),
             ],
         );
@@ -138,6 +159,7 @@ mod tests {
                 ("東京都・港区", Ok("東京都港区")),
                 ("नई दिल्ली", Ok("नईदिल्ली")),
                 ("St. John’s", Ok("stjohns")),
+                ("\u{feff}New\u{ad} York\u{200b}", Ok("newyork")),
                 ("---", Err(DropReason::Malformed)),
             ],
         );
@@ -152,6 +174,7 @@ mod tests {
                 ("CA", Ok("ca")),
                 (" ny ", Ok("ny")),
                 ("US-CA", Ok("ca")),
+                ("\u{200f}CA\u{200b}", Ok("ca")),
                 ("DE-BY", Ok("by")),
                 ("California", bad),
                 ("C1", bad),
@@ -168,6 +191,7 @@ mod tests {
             &[
                 ("US", Ok("us")),
                 (" de", Ok("de")),
+                ("\u{feff}DE", Ok("de")),
                 ("UK", Ok("gb")),
                 ("EL", Ok("gr")),
                 ("XX", Err(DropReason::NotListed)),
@@ -184,6 +208,7 @@ mod tests {
             (Some("de"), &[("D-10115", Ok("10115")), ("none", Err(DropReason::Malformed))]),
             (Some("gb"), &[("SW1A 1AA", Ok("sw1a1aa")), ("ec1a1bb", Ok("ec1a1bb"))]),
             (Some("ca"), &[("K1A 0B1", Ok("k1a0b1"))]),
+            (Some("kz"), &[("A15E3B2", Ok("a15e3b2")), ("040900", Ok("040900"))]),
             (Some("nl"), &[("1012 AB", Ok("1012ab"))]),
             (Some("jp"), &[("〒１００－０００１", Ok("1000001"))]),
             (None, &[("SW1A 1AA", Ok("sw1a1aa")), ("94107", Ok("94107"))]),

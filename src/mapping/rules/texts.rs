@@ -37,6 +37,37 @@ fn lower_nfc_of_any(text: &str) -> String {
     composed.to_lowercase().nfc().collect()
 }
 
+/// A mark that nobody sees and that says nothing: what copying and pasting leaves behind, and what turns the direction of
+/// writing. The joiners U+200C and U+200D are none: Persian and the scripts of India spell words with them.
+/// (Unicode 16, `Default_Ignorable_Code_Point` and `Bidi_Control`.)
+pub(crate) const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}'
+    )
+}
+
+/// What `rule` makes of the text without invisible marks, and without white space and joiners around it.
+pub(crate) fn seen(text: &str, rule: fn(&str) -> Normal<'_>) -> Normal<'_> {
+    if text.is_ascii() {
+        return rule(trimmed(text));
+    }
+    let is_edge = |c: char| c.is_whitespace() || matches!(c, '\u{200c}' | '\u{200d}');
+    if !text.contains(is_invisible) {
+        return rule(text.trim_matches(is_edge));
+    }
+    let seen: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    rule(seen.trim_matches(is_edge)).map(|normal| Cow::Owned(normal.into_owned()))
+}
+
 /// The text without white space around it. Nearly every text begins and ends in a printable ASCII character, which two
 /// bytes tell.
 pub(crate) fn trimmed(text: &str) -> &str {
@@ -74,6 +105,10 @@ pub(crate) fn words<'v>(value: &'v Value<'_>) -> Result<&'v str, DropReason> {
 /// Text as it is, at most `max_chars` characters. Too long a text is dropped, not cut: half a name is another name.
 pub(crate) fn plain<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v> {
     let text = raw(value)?;
+    // A zero is a damaged record's: no text of a person has one.
+    if text.as_bytes().contains(&0) {
+        return Err(DropReason::Malformed);
+    }
     if is_longer(&text, max_chars) { Err(DropReason::TooLong) } else { Ok(text) }
 }
 
@@ -211,6 +246,7 @@ mod tests {
         let text = Value::Text("üüü".into());
         assert_eq!(plain(&text, 3).as_deref(), Ok("üüü"));
         assert_eq!(plain(&text, 2), Err(DropReason::TooLong));
+        assert_eq!(plain(&Value::Text("a\0b".into()), 9), Err(DropReason::Malformed));
         assert_eq!(plain(&Value::Integer(-42), 3).as_deref(), Ok("-42"));
         assert_eq!(plain(&Value::Boolean(true), 9), Err(DropReason::WrongKind));
     }

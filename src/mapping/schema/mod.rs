@@ -100,7 +100,8 @@ pub(crate) enum Logical {
     Timestamp(Unit),
     /// A date-time of a clock whose zone the schema does not say: UTC's, unless the annotation names another.
     Local(Unit),
-    /// Time of day, duration, decimals that carry their own scale: nothing of Pinterest's takes them.
+    /// Time of day, duration, decimals that carry their own scale or have more than 28 places: nothing of Pinterest's
+    /// takes them.
     Useless,
 }
 

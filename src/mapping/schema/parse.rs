@@ -317,9 +317,10 @@ fn decimal(object: &Map<String, Json>) -> Logical {
     let precision = object.get("precision").and_then(Json::as_u64);
     let scale = object.get("scale").map_or(Some(0), Json::as_u64);
     match (precision, scale) {
-        (Some(precision), Some(scale)) if 1 <= precision && scale <= precision && scale <= MAX_SCALE => {
-            u32::try_from(scale).map_or(Logical::None, |scale| Logical::Decimal { scale })
-        }
+        (Some(precision), Some(scale)) if 1 <= precision && scale <= precision => match u32::try_from(scale) {
+            Ok(places) if scale <= MAX_SCALE => Logical::Decimal { scale: places },
+            Ok(_) | Err(_) => Logical::Useless,
+        },
         _ => Logical::None,
     }
 }

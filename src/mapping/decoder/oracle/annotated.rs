@@ -9,7 +9,7 @@ use apache_avro::types::Value as Avro;
 use apache_avro::{Decimal as AvroDecimal, Uuid};
 use serde_json::{Value as Json, json};
 
-use super::choices::Choices;
+use super::choices::{Choices, prefixed};
 
 /// Values of one field: how the writer has it, how the reader does, and what each value yields.
 struct Field {
@@ -189,7 +189,7 @@ impl Annotated {
         let name = self.add(choices, [&from, &to], Some(json!("custom_data.contents")), Avro::Array(items.collect()));
         for (cents, sku) in lines {
             self.expect("+".into(), Some(String::new()));
-            self.expect(format!("{name}[].sku"), Some(format!("text s{sku}")));
+            self.expect(format!("{name}[].sku"), Some(prefixed("s", &sku)));
             self.expect(format!("{name}[].cents"), Some(scaled(cents.into(), 2)));
             self.expect(format!("{name}[].count"), Some("integer 7".into()));
         }
@@ -227,7 +227,7 @@ impl Annotated {
         let inner = Avro::Record(vec![("c".into(), Avro::String(text.clone()))]);
         let value = Avro::Record(vec![("code".into(), inner)]);
         let name = self.add(choices, [&json!(person), &json!(person)], None, value);
-        self.expect(format!("{name}.code.c"), Some(format!("text c-{text}")));
+        self.expect(format!("{name}.code.c"), Some(prefixed("c-", &text)));
     }
 
     fn parts(&mut self, choices: &mut Choices<'_>) {
@@ -277,7 +277,7 @@ fn text(kind: usize, choices: &mut Choices<'_>) -> Field {
         Field { written: string.clone(), read, annotation, values }
     };
     match kind {
-        0 => field(json!("bytes"), id(json!({"prefix": "p-"})), &|text| Some(text_of(&format!("p-{text}")))),
+        0 => field(json!("bytes"), id(json!({"prefix": "p-"})), &|text| Some(prefixed("p-", text))),
         1 => {
             field(string.clone(), id(json!({"values": {"": "none", "a": null}, "default": "d"})), &|text| match text {
                 "" => Some(text_of("none")),
@@ -354,8 +354,7 @@ fn named(kind: usize, choices: &mut Choices<'_>) -> Field {
             let size = choices.below(5);
             let ty = json!({"type": "fixed", "name": name, "size": size});
             let values = (0..3).map(|_| bytes(size, choices));
-            let values =
-                values.map(|it| (Avro::Fixed(size, it.clone()), Some(text_of(&format!("x{}", hex(&it)))))).collect();
+            let values = values.map(|it| (Avro::Fixed(size, it.clone()), Some(prefixed("x", &hex(&it))))).collect();
             same(ty, id(json!({"prefix": "x"})), values)
         }
         _ => {
@@ -422,9 +421,12 @@ fn count(kind: usize, choices: &mut Choices<'_>) -> Field {
 
 /// Timestamps, whose units are the writer's, and clocks that hang five hours behind UTC.
 fn moment(kind: usize, choices: &mut Choices<'_>) -> Field {
-    let counts: Vec<i64> = (0..3).map(|_| choices.number() % (1 << 40)).collect();
+    // A birthday takes no zone, and what does takes one value.
+    let n_values = if matches!(kind, 19 | 21) { 3 } else { 1 };
+    let counts: Vec<i64> = (0..n_values).map(|_| choices.number() % (1 << 40)).collect();
     let logical = |word: &str| json!({"type": "long", "logicalType": word});
-    let behind = json!({"to": "user_data.db", "zone": "Etc/GMT+5"});
+    let rank: i64 = choices.name("Z")[1..].parse().unwrap();
+    let behind = json!({"to": "app_info.install_time", "zone": "Etc/GMT+5", "order": rank});
     let field = |written: Json, read: Json, annotation: Json, value: &dyn Fn(i64) -> (Avro, i64)| {
         let values = counts.iter().map(|it| value(*it)).map(|(value, millis)| (value, Some(instant(millis)))).collect();
         Field { written, read, annotation, values }
@@ -455,7 +457,7 @@ fn union(choices: &mut Choices<'_>) -> Field {
         }
         _ => {
             let text = choices.text();
-            (Avro::Union(2, Box::new(Avro::String(text.clone()))), Some(text_of(&format!("u{text}"))))
+            (Avro::Union(2, Box::new(Avro::String(text.clone()))), Some(prefixed("u", &text)))
         }
     };
     let (written, read) = (json!(["null", "int", "string"]), json!(["string", "long", "null"]));

@@ -195,3 +195,9 @@ impl<'b> Choices<'b> {
         (0..self.below(4)).map(|_| ['a', 'ß', '𝕏', ' '][self.below(4)]).collect()
     }
 }
+
+/// What a prefix makes of text: blank text stays what it is.
+pub(super) fn prefixed(prefix: &str, text: &str) -> String {
+    let whole = format!("{prefix}{}", text.trim());
+    format!("text {}", if text.trim().is_empty() { text } else { &whole })
+}

@@ -39,6 +39,11 @@ fn logical_types_count_only_on_the_types_that_avro_names() {
         (r#"{"type": "int", "logicalType": "date"}"#, Logical::Date),
         (r#"{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}"#, Logical::Decimal { scale: 2 }),
         (r#"{"type": "bytes", "logicalType": "decimal", "precision": 1, "scale": 2}"#, Logical::None),
+        (
+            r#"{"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 28}"#,
+            Logical::Decimal { scale: 28 },
+        ),
+        (r#"{"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 29}"#, Logical::Useless),
         (r#"{"type": "string", "logicalType": "uuid"}"#, Logical::Uuid),
         (r#"{"type": {"type": "long"}, "logicalType": "timestamp-millis"}"#, Logical::Timestamp(Unit::Millis)),
         (r#"{"type": "string", "logicalType": "colour"}"#, Logical::None),
