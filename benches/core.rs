@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use pinrelay::domain::{
     Answer, Answered, Attempt, BootTime, CallLimit, ChangelogOffset, ConversionEvent, Epoch, EventFacts, EventKey,
-    Fate, FeedId, InDoubtPolicy, LaneId, Mapped, NextOffset, Now, Offset, Origin, PartitionId, Record, Transaction,
-    UnixMillis, UnixSeconds, Verdict, Written,
+    Fate, FeedId, InDoubtPolicy, LaneId, Mapped, NextOffset, Now, Offset, Origin, PartitionId, PostBy, Reason, Record,
+    Transaction, UnixMillis, UnixSeconds, Verdict, Written,
 };
 use pinrelay::pipeline::{Effect, Input, LaneSettings, Pipeline, Replay, Settings};
 
@@ -95,6 +95,7 @@ fn record(n: i64) -> Input {
         lane: LaneId(0),
         policy: InDoubtPolicy::Resend,
         event_time: UnixSeconds(1_790_000_000),
+        post_by: PostBy { at: UnixMillis(i64::MAX), otherwise: Reason::TooOld },
         body: Bytes::from_static(&[b'x'; 860]),
         facts: Box::new(EventFacts::default()),
     };

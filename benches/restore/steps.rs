@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use pinrelay::domain::{
     Answer, Answered, Attempt, BatchId, BootTime, ChangelogOffset, ConversionEvent, Epoch, EventFacts, Fate, FeedId,
-    InDoubtPolicy, LaneId, Mapped, Now, Offset, Origin, PartitionId, Record, Transaction, UnixMillis, UnixSeconds,
-    Verdict, Written,
+    InDoubtPolicy, LaneId, Mapped, Now, Offset, Origin, PartitionId, PostBy, Reason, Record, Transaction, UnixMillis,
+    UnixSeconds, Verdict, Written,
 };
 use pinrelay::pipeline::{Effect, Input, Pipeline, Restored};
 use rustix::time::{ClockId, clock_gettime};
@@ -80,6 +80,7 @@ fn record(n: u64) -> Input {
         lane: LaneId(0),
         policy: InDoubtPolicy::Resend,
         event_time: UnixSeconds(1_790_000_000),
+        post_by: PostBy { at: UnixMillis(i64::MAX), otherwise: Reason::TooOld },
         body: Bytes::from_static(&[b'x'; 860]),
         facts: Box::new(EventFacts::default()),
     };

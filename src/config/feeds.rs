@@ -81,7 +81,7 @@ pub(super) const SPEC: Spec = Spec {
             name: "late",
             form: Form::Word(&["send", "skip", "hold"]),
             presence: Presence::Default("send"),
-            about: "What becomes of an event that is older than an hour when its record is read, which Pinterest counts as offline; `hold` sends it, but never again if its answer is lost",
+            about: "What becomes of an event that is older than an hour, which Pinterest counts as offline; `skip` asks when it is read and again when it would be posted; `hold` sends it, but never again if its answer is lost",
         },
         Key {
             name: "missing_consent",
@@ -117,7 +117,7 @@ pub(super) const SPEC: Spec = Spec {
             name: "max_age",
             form: Form::Duration(Duration::from_mins(1), Duration::from_hours(30 * 24)),
             presence: Presence::Default("7d"),
-            about: "Age from which an event is skipped as too old",
+            about: "Age from which an event is skipped as too old, when it is read and again when it would be posted for the first time",
         },
         Key {
             name: "clock_tolerance",

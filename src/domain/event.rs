@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::changelog::InDoubtPolicy;
 use super::ids::LaneId;
 use super::key::EventKey;
-use super::time::UnixSeconds;
+use super::reason::Reason;
+use super::time::{UnixMillis, UnixSeconds};
 
 /// One element of Pinterest's `data` array, normalised, hashed, validated and encoded.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,9 +19,19 @@ pub struct ConversionEvent {
     /// What becomes of it if an answer is lost: the feed's choice, else by action source.
     pub policy: InDoubtPolicy,
     pub event_time: UnixSeconds,
+    pub post_by: PostBy,
     /// The event as one JSON object, UTF-8, without white space around it.
     pub body: Bytes,
     pub facts: Box<EventFacts>,
+}
+
+/// Until when an event may be posted for the first time (R10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostBy {
+    /// The last moment.
+    pub at: UnixMillis,
+    /// How it ends if it was not posted by then.
+    pub otherwise: Reason,
 }
 
 impl fmt::Debug for ConversionEvent {

@@ -25,7 +25,7 @@ pub mod transaction;
 pub use answer::{Answer, Answered, Attempt, NotTaken, Verdict, WholeRefusal};
 pub use call_limit::CallLimit;
 pub use changelog::{ChangelogEntry, InDoubtPolicy, KeyState, Redelivery, SettledKind};
-pub use event::{ActionSource, ConversionEvent, EventFacts, Identity, IdentitySet};
+pub use event::{ActionSource, ConversionEvent, EventFacts, Identity, IdentitySet, PostBy};
 pub use ids::{
     AdAccountId, BatchId, ChangelogOffset, Epoch, FeedId, LaneId, NextOffset, Offset, PartitionId, TransactionId,
 };

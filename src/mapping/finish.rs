@@ -19,8 +19,8 @@ use super::target::{Target, TargetKind};
 use super::value::Value;
 use crate::domain::body::EVENT_NAMES;
 use crate::domain::{
-    ActionSource, ConversionEvent, EventFacts, EventKey, InDoubtPolicy, LaneMode, Mapped, Outcome, Reason, UnixMillis,
-    UnixSeconds,
+    ActionSource, ConversionEvent, EventFacts, EventKey, InDoubtPolicy, LaneMode, Mapped, Outcome, PostBy, Reason,
+    UnixMillis, UnixSeconds,
 };
 
 /// Pinterest counts an event that it receives later than this as offline
@@ -97,6 +97,7 @@ pub fn finish(draft: &Draft<'_>, rules: &EventRules, now: UnixMillis) -> Finishe
             lane: decided.lane.id,
             policy: decided.policy,
             event_time: decided.time,
+            post_by: post_by(decided.time, rules),
             body: decided.body,
             facts,
         }),
@@ -296,6 +297,16 @@ fn check_time(time: UnixSeconds, rules: &EventRules, now: UnixMillis) -> Result<
         return Err(Outcome::new(Reason::Late));
     }
     Ok(time.min(UnixSeconds(now.0.div_euclid(1000))))
+}
+
+/// What is asked when the event is read is asked again when it would be posted.
+fn post_by(time: UnixSeconds, rules: &EventRules) -> PostBy {
+    let until = |age, otherwise| PostBy { at: time.to_millis().after(age), otherwise };
+    let too_old = until(rules.max_age, Reason::TooOld);
+    match rules.late {
+        Late::Skip if LATE_AFTER < rules.max_age => until(LATE_AFTER, Reason::Late),
+        Late::Send | Late::Skip | Late::Hold => too_old,
+    }
 }
 
 fn is_late(time: UnixSeconds, now: UnixMillis) -> bool {

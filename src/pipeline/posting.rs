@@ -52,7 +52,7 @@ impl Pipeline {
         {
             let mut elements = lane.take_batch();
             // Before its intent is renewed, too: an intent that is not followed by a post makes needless doubt.
-            elements.retain(|element| !self.ends_before_repetition(now, element));
+            elements.retain(|element| !self.ends_before_post(now, element));
             if elements.is_empty() {
                 continue;
             }
@@ -110,7 +110,7 @@ impl Pipeline {
         let elements = std::mem::take(&mut batch.elements);
         let (mut bodies, mut watched) = (Vec::with_capacity(elements.len()), Vec::new());
         for element in elements {
-            if self.ends_before_repetition(now, &element) {
+            if self.ends_before_post(now, &element) {
                 continue;
             }
             let Some(pending) = pending_of(&mut self.partitions, &element) else { continue };
@@ -137,25 +137,29 @@ impl Pipeline {
         }
     }
 
-    /// Settles an event that was posted before, or whose key was, and is now too old to be posted again (R10).
-    fn ends_before_repetition(&mut self, now: Now, element: &Element) -> bool {
+    /// Settles an event that is too old to be posted (R10): again, if it was posted before or its key was, or at all.
+    fn ends_before_post(&mut self, now: Now, element: &Element) -> bool {
         let rules = self.settings.rules;
         let Some(partition) = self.partitions.get_mut(&element.partition).filter(|p| p.epoch == element.epoch) else {
             return false;
         };
-        let Some(pending) = partition.ledger.pending(element.offset) else { return false };
-        let repeats = pending.doubt == Doubt::MayBeTaken || pending.redelivery == Redelivery::Possible;
-        if !repeats || effective_policy(&pending.event, now, rules) == pending.event.policy {
-            return false;
-        }
+        let Some(pending) = partition.ledger.pending_mut(element.offset) else { return false };
+        let is_old = effective_policy(&pending.event, now, rules) != pending.event.policy;
         debug_assert!(
-            REPEATABLE_FOR < now.wall.since(pending.event.event_time.to_millis()),
+            !is_old || REPEATABLE_FOR < now.wall.since(pending.event.event_time.to_millis()),
             "only age changes a policy"
         );
-        let outcome = match (pending.doubt, partition.window.get(&pending.event.key, now.wall)) {
-            (Doubt::MayBeTaken, _) => Outcome::new(Reason::TooLateToRepeat),
+        let is_past = pending.event.post_by.at < now.wall && rules.holds(Rule::PastNotPosted);
+        let key = (is_old && pending.redelivery == Redelivery::Possible).then_some(pending.event.key);
+        let outcome = match (pending.doubt, key.and_then(|key| partition.window.get(&key, now.wall))) {
+            (Doubt::MayBeTaken, _) if is_old => Outcome::new(Reason::TooLateToRepeat),
             (Doubt::None, Some(entry)) => Outcome::duplicate(DuplicateOf { offset: entry.offset, state: entry.state }),
-            (Doubt::None, None) => return false,
+            (Doubt::None, None) if is_past => {
+                // Nothing of this record was sent, whatever became of its key.
+                pending.redelivery = Redelivery::Impossible;
+                Outcome::new(pending.event.post_by.otherwise)
+            }
+            (Doubt::MayBeTaken, _) | (Doubt::None, None) => return false,
         };
         let mut queued = Queued::new();
         partition.settle(now, element.offset, outcome, &mut queued);

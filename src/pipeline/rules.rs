@@ -69,6 +69,8 @@ pub enum Rule {
     HoldNotRepeated,
     /// R10. A doubtful event older than an hour is not posted again.
     OldNotRepeated,
+    /// R10. An event whose time is past is not posted for the first time.
+    PastNotPosted,
     /// R11. A lane without verdicts sends one probe at a time.
     ProbeAlone,
     /// R12. A call goes when the budget of calls has come to it.
@@ -111,6 +113,7 @@ impl Rule {
         Self::RepetitionMarked,
         Self::HoldNotRepeated,
         Self::OldNotRepeated,
+        Self::PastNotPosted,
         Self::ProbeAlone,
         Self::CallsSpaced,
         Self::SilentSetAside,

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use crate::domain::{
-    ConversionEvent, EventFacts, EventKey, InDoubtPolicy, LaneId, Mapped, Offset, Origin, Record, UnixMillis,
-    UnixSeconds,
+    ConversionEvent, EventFacts, EventKey, InDoubtPolicy, LaneId, Mapped, Offset, Origin, PostBy, Reason, Record,
+    UnixMillis, UnixSeconds,
 };
 
 use super::pending::{Pending, RecordMeta, Stage};
@@ -15,6 +15,7 @@ pub(crate) fn event(key: u8, policy: InDoubtPolicy) -> ConversionEvent {
         lane: LaneId(0),
         policy,
         event_time: UnixSeconds(0),
+        post_by: PostBy { at: UnixMillis(i64::MAX), otherwise: Reason::TooOld },
         body: Bytes::copy_from_slice(&[key]),
         facts: Box::new(EventFacts::default()),
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use pinrelay::domain::{
     Answered, BatchId, BootTime, ChangelogOffset, ConversionEvent, Epoch, EventFacts, EventKey, Fate, FeedId,
-    InDoubtPolicy, LaneId, Mapped, NextOffset, Now, Offset, Origin, OutcomeKind, PartitionId, Record, Transaction,
-    TransactionId, UnixMillis, UnixSeconds, Written,
+    InDoubtPolicy, LaneId, Mapped, NextOffset, Now, Offset, Origin, OutcomeKind, PartitionId, PostBy, Reason, Record,
+    Transaction, TransactionId, UnixMillis, UnixSeconds, Written,
 };
 use pinrelay::pipeline::{Effect, Input, Pipeline, Replay, Settings};
 
@@ -254,6 +254,7 @@ fn record(slot: usize, number: usize, n: usize, lane: u16) -> Record {
         lane: LaneId(lane),
         policy: InDoubtPolicy::Hold,
         event_time: UnixSeconds(WALL / 1000),
+        post_by: PostBy { at: UnixMillis(i64::MAX), otherwise: Reason::TooOld },
         body: Bytes::from_static(&[b'x'; 100]),
         facts: Box::new(EventFacts::default()),
     };

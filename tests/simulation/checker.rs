@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use pinrelay::domain::{EventKey, InDoubtPolicy, KeyState, OutcomeKind, Redelivery, Settlement};
 
-use crate::scenario::{Kind, Nature, SKEW, Scenario, Time};
+use crate::scenario::{Kind, Nature, SKEW, Scenario, Spec, Time};
 
 /// A broken law.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(crate) enum Law {
     Probe,
     /// R12: no more calls in any window than the process's part of the limit.
     Pace,
+    /// R10: nothing is posted for the first time after its moment, or skipped before it.
+    Age,
     /// What the shell and the core owe each other.
     Contract,
     /// Nothing panics.
@@ -111,6 +113,8 @@ enum Cut {
 struct Known {
     row: Option<Row>,
     vanishes: Option<Time>,
+    /// The last moment for its first post.
+    post_by: Option<Time>,
     /// Whether a row must say that it was deleted.
     cut: Cut,
     nature: Nature,
@@ -136,8 +140,9 @@ pub(crate) struct Checker {
 
 impl Checker {
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let known = |spec: &crate::scenario::Spec| {
-            (spec.offset, Known { row: None, vanishes: spec.vanishes, cut: Cut::No, nature: spec.nature })
+        let known = |spec: &Spec| {
+            let Spec { offset, vanishes, post_by, nature, .. } = *spec;
+            (offset, Known { row: None, vanishes, post_by, cut: Cut::No, nature })
         };
         Self {
             kind: scenario.kind,
@@ -178,12 +183,15 @@ impl Checker {
         let Some(known) = self.records[partition].get_mut(&offset) else {
             return self.blame(now, Law::G1, format!("a row names {name}, and there is no such record"));
         };
-        let nature = known.nature;
+        let (nature, post_by) = (known.nature, known.post_by);
         if let Some(first) = known.row.replace(row.clone()) {
             return self.blame(now, Law::G1, format!("{name} has a second row: {row:?} after {first:?}"));
         }
         if row.kind == OutcomeKind::Delivered && (!taken || matches!(nature, Nature::Poisonous | Nature::Silent)) {
             self.blame(now, Law::G3, format!("{name} is said to be delivered, and Pinterest never took it"));
+        }
+        if row.kind == OutcomeKind::Skipped && post_by.is_none_or(|last| now + SKEW < last) {
+            self.blame(now, Law::Age, format!("{name} is skipped, and its moment is {post_by:?}"));
         }
         if row.kind == OutcomeKind::InDoubt {
             self.in_doubt += 1;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use pinrelay::domain::{
-    ConversionEvent, Epoch, EventFacts, InDoubtPolicy, Mapped, NextOffset, Offset, Origin, Outcome, Reason, Record,
-    UnixMillis, UnixSeconds,
+    ConversionEvent, Epoch, EventFacts, InDoubtPolicy, Mapped, NextOffset, Offset, Origin, Outcome, PostBy, Reason,
+    Record, UnixMillis, UnixSeconds,
 };
 use pinrelay::pipeline::Input;
 
@@ -181,7 +181,12 @@ impl World {
                     if process.life != life || process.core.is_none() {
                         return;
                     }
-                    let held = Held { epoch: NO_EPOCH, member: process.client.member, stage: Stage::Assigned };
+                    let held = Held {
+                        epoch: NO_EPOCH,
+                        member: process.client.member,
+                        stage: Stage::Assigned,
+                        inherited: BTreeSet::new(),
+                    };
                     if process.held.insert(partition, held).is_some() {
                         self.checker.blame(
                             self.now,
@@ -330,12 +335,16 @@ const NO_EPOCH: Epoch = Epoch(0);
 /// What decoding and mapping make of a message under one plan.
 fn record(spec: &Spec, partition: usize, plan: usize, received: Time, by_feed: Option<InDoubtPolicy>) -> Record {
     let wall = UnixMillis(WALL + i64::try_from(received).expect("worlds are short"));
+    let past = spec.post_by.is_some_and(|last| last < received);
+    let post_by = spec.post_by.map_or(i64::MAX, |last| WALL + i64::try_from(last).expect("worlds are short"));
     let mapped = match spec.plans[plan] {
+        Some(_) if past => Mapped::Settled { outcome: Outcome::new(Reason::TooOld), facts: None },
         Some(event) => Mapped::Event(ConversionEvent {
             key: event.event_key(),
             lane: lane_of(event),
             policy: by_feed.unwrap_or(event.policy),
             event_time: UnixSeconds(if event.old { WALL / 1000 - 7200 } else { WALL / 1000 }),
+            post_by: PostBy { at: UnixMillis(post_by), otherwise: Reason::TooOld },
             body: body(partition, spec.offset, event.key).into(),
             facts: Box::new(EventFacts::default()),
         }),

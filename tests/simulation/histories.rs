@@ -41,7 +41,7 @@ impl History {
         let mut scenario = Scenario::new(self.kind, 1);
         let spec = |offset, key| {
             let event = EventSpec { key, policy: InDoubtPolicy::Resend, old: false };
-            Spec { offset, available: 0, vanishes: None, nature: Nature::Good, plans: [Some(event); 2] }
+            Spec { offset, available: 0, vanishes: None, post_by: None, nature: Nature::Good, plans: [Some(event); 2] }
         };
         scenario.records = vec![vec![spec(0, 1), spec(1, 1), spec(2, 2)]];
         let mut checker = Checker::new(&scenario);

@@ -163,17 +163,19 @@ mod worlds {
     /// `scripts/soak-simulation` asks for other numbers of worlds.
     ///
     /// With `SIMULATION_SHARES` every control runs in so many worlds of each of its kinds, and the share of those in
-    /// which it was caught is printed; else each runs until it is caught. `SIMULATION_BROKEN` names a single one.
+    /// which it was caught is printed; else each runs until it is caught. `SIMULATION_BROKEN` names a single one, and
+    /// `SIMULATION_KIND` a single kind.
     #[test]
     fn every_broken_rule_is_caught() {
         let shares = number("SIMULATION_SHARES");
         let mut survivors = Vec::new();
         let wanted = from_environment("SIMULATION_BROKEN").unwrap_or_default();
+        let letter = from_environment("SIMULATION_KIND").unwrap_or_default();
         for broken in Broken::all().into_iter().filter(|broken| broken.name().ends_with(&wanted)) {
             let (mut shares_by_kind, mut laws) = (Vec::new(), BTreeSet::<Law>::new());
             let mut caught = 0;
             let kinds = if shares.is_some() { &Kind::ALL } else { broken.kinds() };
-            for kind in kinds {
+            for kind in kinds.iter().filter(|kind| letter.is_empty() || letter.starts_with(kind.letter())) {
                 let most = if broken.harmless().is_some() { HARMLESS_WORLDS } else { CONTROL_WORLDS };
                 let worlds = shares.unwrap_or(most);
                 let enough = if shares.is_some() { usize::MAX } else { 1 };

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::checker::Law;
 use crate::kafka::{Metadata, Stored};
 use crate::scenario::{Kind, Time};
+use crate::variants::Variant;
 use crate::world::{Event, World};
 
 /// Longer than a session and an open transaction last: then nobody is a member, and nothing is pending.
@@ -91,12 +92,13 @@ impl World {
         let end = appended.map(|spec| spec.offset + 1).max().unwrap_or(self.input_starts[partition]);
         let end = if all { self.scenario.ends[partition] } else { end };
         let kept = self.scenario.kind.retention().map_or(Duration::MAX, Duration::from_millis);
+        let window = if self.is(Variant::ShortRetention) { Duration::ZERO } else { self.scenario.settings.window };
         Facts {
             committed: stored.map(|stored| (NextOffset(stored.next), parsed(stored.metadata))),
             input: (NextOffset(self.input_starts[partition]), NextOffset(end)),
             changelog: (ChangelogOffset(log_start), ChangelogOffset(watermark)),
             topic_id: self.topic.to_string(),
-            retention: Retention { changelog: kept, window: self.scenario.settings.window, margin: Duration::ZERO },
+            retention: Retention { changelog: kept, window, margin: Duration::ZERO },
             on_lost: OnLost::Continue,
         }
     }

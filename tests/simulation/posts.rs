@@ -7,7 +7,7 @@ use crate::checker::{Attempt, Law};
 use crate::faults::Chances;
 use crate::pinterest::{Course, Fate, Posted, answered};
 use crate::process::{Process, Reply};
-use crate::scenario::{ANSWER_TIMEOUT, EventSpec, Time};
+use crate::scenario::{ANSWER_TIMEOUT, EventSpec, Time, WALL};
 use crate::variants::Variant;
 use crate::world::{Event, Own, World};
 
@@ -41,7 +41,18 @@ impl World {
             // back: then nothing was taken.
             let former = self.checker.possible(partition, offset);
             let mapped = spec.plans[self.processes[slot].plan].map(EventSpec::effective_policy);
+            let process = &self.processes[slot];
+            // What a former owner may have posted is a repetition, and so is what this one has.
+            let repeats =
+                former.is_some() || process.held.get(&partition).is_some_and(|held| held.inherited.contains(&offset));
+            let last = spec.post_by.filter(|_| !repeats);
             let policy = former.map(|attempt| attempt.policy).or(mapped).expect("posted records map to events");
+            // By the clock of the process, which decides.
+            let wall = u64::try_from(self.clocks(slot).wall.0 - WALL).unwrap_or(0);
+            if let Some(last) = last.filter(|last| *last < wall) {
+                let what = format!("{partition}/{offset} is posted for the first time, and its moment was {last}");
+                self.checker.blame(self.now, Law::Age, what);
+            }
             let attempt = self.checker.attempts.len();
             events.push(Posted { partition, offset, nature: spec.nature, attempt });
             self.checker.attempts.push(Attempt {

@@ -32,6 +32,8 @@ pub(crate) struct Held {
     /// The member id when it was assigned (T4).
     pub(crate) member: Option<u64>,
     pub(crate) stage: Stage,
+    /// Records of which the changelog said when it was restored that they may have been posted.
+    pub(crate) inherited: BTreeSet<i64>,
 }
 
 #[derive(Debug)]

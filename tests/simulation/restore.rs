@@ -1,6 +1,8 @@
 //! P3: stable offset, then watermark, then the changelog up to it.
 
-use pinrelay::domain::{ChangelogOffset, Epoch, NextOffset, UnixMillis};
+use std::collections::BTreeSet;
+
+use pinrelay::domain::{ChangelogEntry, ChangelogOffset, Epoch, NextOffset, UnixMillis};
 use pinrelay::kafka::restore_plan::{self, Halt, Plan};
 use pinrelay::pipeline::{Input, Replay};
 
@@ -29,6 +31,8 @@ struct Begun {
     position: i64,
     /// Where the input will be read.
     start: i64,
+    /// Records with an intent and nothing after it.
+    open: BTreeSet<i64>,
 }
 
 impl World {
@@ -96,7 +100,7 @@ impl World {
         }
         let start = lost_until.unwrap_or(next_offset).0;
         let from = if self.is(Variant::ReadsFromEnd) { end.0.max(log_start) } else { from.0 };
-        Some(Begun { replay, position: from, start })
+        Some(Begun { replay, position: from, start, open: BTreeSet::new() })
     }
 
     /// Returns whether the restore has ended.
@@ -118,6 +122,14 @@ impl World {
             if packed.topic != self.topic {
                 of_another = Some(packed.topic);
             }
+            for entry in &packed.entries {
+                match entry {
+                    ChangelogEntry::Intent { offset, .. } => begun.open.insert(offset.0),
+                    ChangelogEntry::Outcome { offset, .. } | ChangelogEntry::Withdrawn { offset } => {
+                        begun.open.remove(&offset.0)
+                    }
+                };
+            }
             begun.replay.apply(ChangelogOffset(packed.position), packed.appended, &packed.entries);
         }
         if let Some(expected) = of_another.filter(|_| !self.is(Variant::IgnoresTopic)) {
@@ -138,6 +150,7 @@ impl World {
         self.goes_on(slot, partition, watermark);
         if let Some(held) = self.processes[slot].held.get_mut(&partition) {
             held.stage = Stage::Reading { position: start };
+            held.inherited = begun.open;
         }
         let restored = Box::new(begun.replay.finish(self.clocks(slot).wall));
         self.step(slot, Input::Restored { partition: partition_id(partition), epoch, restored });

@@ -122,6 +122,8 @@ pub(crate) struct Spec {
     pub(crate) available: Time,
     /// When compaction takes it away.
     pub(crate) vanishes: Option<Time>,
+    /// The last moment for its first post, where it has one.
+    pub(crate) post_by: Option<Time>,
     pub(crate) nature: Nature,
     /// What plan 0 and plan 1 make of it: an event, or nothing.
     pub(crate) plans: [Option<EventSpec>; 2],
@@ -216,6 +218,12 @@ impl Scenario {
                 spec.vanishes = spec.vanishes.map(|after| time + after);
             }
         }
+        if kind == Kind::Halted {
+            let mut random = Random::new(seed ^ 0xA6E5);
+            for spec in records.iter_mut().flatten() {
+                spec.post_by = random.chance(400).then(|| spec.available + random.between(200, HALTED_RETENTION));
+            }
+        }
         let chances = Chances::new(kind, random);
         let faults = planned(kind, random, (processes, partitions), quiet);
         let mut settings = settings(kind, random);
@@ -262,7 +270,7 @@ fn record(
         _ => Nature::Good,
     };
     let vanishes = (kind == Kind::Compaction && random.chance(350)).then(|| random.below(3000));
-    Spec { offset, available: 0, vanishes, nature, plans: [first, second] }
+    Spec { offset, available: 0, vanishes, post_by: None, nature, plans: [first, second] }
 }
 
 /// The proportions of T8, in a hundredth of the real time.

@@ -1,9 +1,11 @@
 //! Negative controls: one rule of the protocol changed, in the shell or in the core. The checker must catch each.
 
+use std::time::Duration;
+
 #[cfg(feature = "broken-rules")]
 use pinrelay::pipeline::{Rule, Rules};
 
-use crate::scenario::{Kind, Scenario};
+use crate::scenario::{Kind, RETENTION, Scenario};
 
 macro_rules! variants {
     ($($(#[doc = $doc:literal])* $name:ident: $rule:literal, $kinds:expr;)*) => {
@@ -67,6 +69,8 @@ variants! {
     ClientRepeats: "R2", FM;
     /// What retention took of the changelog is not missed.
     ClampsToLogStart: "P4", &[Kind::Idle, Kind::Halted];
+    /// The changelog is kept for a shorter time than the window is long, and nobody asks.
+    ShortRetention: "P4", &[Kind::Idle, Kind::Halted];
     /// One position stands for ledger and window.
     OnePosition: "P4", FM;
     /// The policy is the feed's, whatever the event says.
@@ -140,7 +144,7 @@ impl Broken {
             #[cfg(feature = "broken-rules")]
             Self::Core(Rule::NothingNeeded) => &[Kind::Idle],
             #[cfg(feature = "broken-rules")]
-            Self::Core(Rule::LedgerWrittenAgain) => &[Kind::Halted],
+            Self::Core(Rule::LedgerWrittenAgain | Rule::PastNotPosted) => &[Kind::Halted],
             #[cfg(feature = "broken-rules")]
             Self::Core(Rule::StaleIntentRenewed) => &[Kind::Window],
             #[cfg(feature = "broken-rules")]
@@ -152,14 +156,14 @@ impl Broken {
         }
     }
 
-    #[cfg_attr(
-        not(feature = "broken-rules"),
-        expect(unused_variables, clippy::unused_self, reason = "without the feature all rules hold")
-    )]
     pub(crate) fn apply(self, scenario: &mut Scenario) {
-        #[cfg(feature = "broken-rules")]
-        if let Self::Core(rule) = self {
-            scenario.settings.rules = Rules::without(rule);
+        match self {
+            Self::Shell(Variant::ShortRetention) => {
+                scenario.settings.window = Duration::from_millis(4 * RETENTION);
+            }
+            Self::Nothing | Self::Shell(_) => {}
+            #[cfg(feature = "broken-rules")]
+            Self::Core(rule) => scenario.settings.rules = Rules::without(rule),
         }
     }
 }

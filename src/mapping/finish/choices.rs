@@ -20,6 +20,31 @@ fn a_late_event_draws_a_warning_and_holds_where_the_feed_says_so() {
 }
 
 #[test]
+fn an_event_may_be_posted_until_the_first_of_the_moments_that_the_feed_asks_for() {
+    let (hour, week) = (Duration::from_hours(1), Duration::from_hours(168));
+    let half = hour / 2;
+    for (late, max_age, within, otherwise) in [
+        (Late::Send, week, week, Reason::TooOld),
+        (Late::Hold, week, week, Reason::TooOld),
+        (Late::Skip, week, hour, Reason::Late),
+        (Late::Skip, hour, hour, Reason::TooOld),
+        (Late::Skip, half, half, Reason::TooOld),
+        (Late::Send, half, half, Reason::TooOld),
+    ] {
+        for age_secs in [0, 1_000] {
+            let finished = finish(
+                &with(&[(Target::EventTime, Some(ago(age_secs)))]),
+                &EventRules { max_age, late, ..rules() },
+                NOW,
+            );
+            let Mapped::Event(event) = finished.mapped else { panic!("no event") };
+            let at = event.event_time.to_millis().after(within);
+            assert_eq!(event.post_by, PostBy { at, otherwise }, "{late:?} {max_age:?}");
+        }
+    }
+}
+
+#[test]
 fn a_lanes_partner_name_is_sent_where_the_record_has_none() {
     let mut rules = rules();
     for (of_lane, of_record, sent) in [

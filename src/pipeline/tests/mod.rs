@@ -1,5 +1,6 @@
 //! Stories of the core, step by step. What crashes, moves and lies is in `tests/simulation`.
 
+mod aging;
 mod bisection;
 mod leaving;
 mod pacing;
@@ -18,8 +19,8 @@ use super::{Batch, Effect, Input, LaneSettings, Pipeline, Replay, Settings};
 use crate::domain::{
     Answer, Answered, Attempt, BootTime, CallLimit, ChangelogEntry, ChangelogOffset, ConversionEvent, DuplicateOf,
     Epoch, EventKey, Fate, FeedId, ForeignText, InDoubtPolicy, KeyState, LaneId, LaneMode, Mapped, NextOffset,
-    NotTaken, Now, Offset, Outcome, PartitionId, Reason, Redelivery, SettledKind, Settlement, Transaction, UnixMillis,
-    Verdict, WholeRefusal, Written,
+    NotTaken, Now, Offset, Outcome, PartitionId, PostBy, Reason, Redelivery, SettledKind, Settlement, Transaction,
+    UnixMillis, Verdict, WholeRefusal, Written,
 };
 
 use InDoubtPolicy::{Hold, Resend};
