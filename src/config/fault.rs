@@ -49,6 +49,7 @@ fault_kinds! {
     FileMissing, "file_missing", "a schema file that is named exists";
     BadAuthorities, "bad_authorities", "a file of certificate authorities can be read and holds certificates in PEM";
     OwnedProperty, "owned_property", "`kafka.properties` holds nothing that pinrelay sets itself";
+    OauthToken, "oauth_token", "`kafka.oauth_token` and `sasl.mechanism: OAUTHBEARER` stand together";
     ExclusiveKeys, "exclusive_keys", "keys that exclude each other do not stand together";
     NoRegistry, "no_registry", "a feed in Confluent framing has a schema registry";
     DuplicateName, "duplicate_name", "names of feeds and names of lanes are unique";

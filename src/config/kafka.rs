@@ -42,6 +42,12 @@ pub(super) const SPEC: Spec = Spec {
             about: "Security and connection settings, handed to librdkafka as they are",
         },
         Key {
+            name: "oauth_token",
+            form: Form::Other(secret::FORM),
+            presence: Presence::Optional,
+            about: "JWT for `sasl.mechanism: OAUTHBEARER`; its file is read again before the token expires",
+        },
+        Key {
             name: "session_timeout",
             // Kafka's own limits: group.min.session.timeout.ms and group.max.session.timeout.ms.
             form: Form::Duration(Duration::from_secs(6), Duration::from_mins(30)),
@@ -96,6 +102,7 @@ pub struct Kafka {
     pub group_id: String,
     pub instance_id: String,
     pub properties: BTreeMap<String, Property>,
+    pub oauth_token: Option<SecretValue>,
     pub session_timeout: Duration,
     pub transaction_timeout: Duration,
     pub drain_deadline: Duration,
@@ -122,8 +129,7 @@ pub enum Property {
 }
 
 /// Properties whose value is a secret and never stands in the file.
-const SECRET: &[&str] =
-    &["sasl.oauthbearer.client.secret", "sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password"];
+const SECRET: &[&str] = &["sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password"];
 
 pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Kafka> {
     let section = node.section(&SPEC, reading)?;
@@ -131,6 +137,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Kafka> {
     let group_id = section.text("group_id", reading).and_then(|text| names::name(text, reading));
     let instance_id = instance_id(&section, reading);
     let properties = properties(&section, reading);
+    let oauth_token = oauth_token(&section, properties.as_ref(), reading);
     let session_timeout = section.duration("session_timeout", reading);
     let transaction_timeout = section.duration("transaction_timeout", reading);
     let drain_deadline = section.duration("drain_deadline", reading);
@@ -155,6 +162,7 @@ pub(super) fn read(node: Node<'_>, reading: &mut Reading<'_>) -> Option<Kafka> {
         group_id: group_id?.value,
         instance_id: instance_id?,
         properties: properties?,
+        oauth_token,
         session_timeout: session_timeout?.value,
         transaction_timeout: transaction_timeout?.value,
         drain_deadline: drain_deadline?.value,
@@ -229,12 +237,47 @@ fn properties(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<BTreeM
             all_fit = false;
             continue;
         }
+        if name.starts_with("sasl.oauthbearer.") || name == "enable.sasl.oauthbearer.unsecure.jwt" {
+            let remedy = "remove it; pinrelay asks no one for a token: have one written to a file and name it as `kafka.oauth_token`";
+            let problem = format!("`{name}` does not work here: librdkafka is built without OIDC");
+            reading.fault(FaultKind::OwnedProperty, &node.place, problem, remedy);
+            all_fit = false;
+            continue;
+        }
         match property(name, node, reading) {
             Some(property) => drop(properties.insert(name.to_owned(), property)),
             None => all_fit = false,
         }
     }
     all_fit.then_some(properties)
+}
+
+/// The token, which goes together with its mechanism.
+fn oauth_token(
+    section: &Section<'_>,
+    properties: Option<&BTreeMap<String, Property>>,
+    reading: &mut Reading<'_>,
+) -> Option<SecretValue> {
+    let node = section.node("oauth_token", reading);
+    let mechanism = properties.map(|properties| {
+        let found = ["sasl.mechanism", "sasl.mechanisms"].iter().find_map(|name| properties.get(*name));
+        matches!(found, Some(Property::Plain(text)) if text.eq_ignore_ascii_case("OAUTHBEARER"))
+    });
+    match (node, mechanism) {
+        (None, Some(true)) => {
+            let problem = "`sasl.mechanism: OAUTHBEARER` needs a token";
+            let remedy = "add oauth_token: {file: PATH}, a file that is replaced before its token expires";
+            reading.fault(FaultKind::OauthToken, &section.place, problem, remedy);
+            None
+        }
+        (Some(node), Some(false)) => {
+            let problem = "`oauth_token` is of no use without its mechanism";
+            let remedy = "add `sasl.mechanism: OAUTHBEARER` to `properties`, or remove this key";
+            reading.fault(FaultKind::OauthToken, &node.place, problem, remedy);
+            None
+        }
+        (node, _) => secret::read(node?, reading),
+    }
 }
 
 fn property(name: &str, node: Node<'_>, reading: &mut Reading<'_>) -> Option<Property> {

@@ -37,8 +37,7 @@ pub fn read_to_end(
     mut row: impl FnMut(&AuditRow<'_>, Option<UnixMillis>),
 ) -> Result<(), AuditReadError> {
     let topic = settings.audit_topic.as_str();
-    let consumer: BaseConsumer<Logging> =
-        client::reader(settings, Isolation::Committed).create_with_context(Logging)?;
+    let consumer: BaseConsumer<Logging> = client::open_reader(settings, Isolation::Committed)?;
     let metadata = consumer.fetch_metadata(Some(topic), patience)?;
     let partitions = metadata.topics().first().map(|topic| topic.partitions().len()).unwrap_or_default();
     let mut list = TopicPartitionList::new();

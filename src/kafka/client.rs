@@ -1,15 +1,19 @@
 //! librdkafka clients: what each kind is configured with, and where their own words go.
 
+use std::error::Error;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::client::{Client, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 
 use super::deadline;
+use super::native;
+use super::oauth::TokenSource;
 use super::repeats::Repeats;
 use super::settings::KafkaSettings;
 
@@ -101,11 +105,44 @@ fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
 
+/// What librdkafka 2.12 says every ten seconds while there is no token (`rdkafka_sasl_oauthbearer.c`).
+const NO_TOKEN: &str = "Failed to acquire SASL OAUTHBEARER token";
+
 /// Hands librdkafka's log lines and errors to `tracing`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Logging;
+#[derive(Clone, Debug)]
+pub(super) struct Logging(Option<TokenSource>);
+
+impl Logging {
+    pub(super) fn of(settings: &KafkaSettings) -> Self {
+        Self(settings.oauth_token.clone())
+    }
+}
+
+/// As [`reader`], made.
+pub(super) fn open_reader(settings: &KafkaSettings, isolation: Isolation) -> Result<BaseConsumer<Logging>, KafkaError> {
+    let reader: BaseConsumer<Logging> = reader(settings, isolation).create_with_context(Logging::of(settings))?;
+    authorize(settings, reader.client());
+    Ok(reader)
+}
+
+/// Gives a client the token of OAUTHBEARER as it is now, where there is one: when it begins, because it would ask for one
+/// only after a second, and now and then one that is not polled, because that one never asks.
+pub(super) fn authorize<C: ClientContext>(settings: &KafkaSettings, client: &Client<C>) {
+    // The source says by itself why there is none.
+    let Some(token) = settings.oauth_token.as_ref().and_then(|source| source.token().ok()) else { return };
+    if let Err(why) = native::show_token(client, token) {
+        tracing::warn!(why, "a token for Kafka is not taken");
+    }
+}
+
+/// For contexts: the next token of a client that is polled.
+pub(super) fn token(source: Option<&TokenSource>) -> Result<OAuthToken, Box<dyn Error>> {
+    Ok(source.ok_or("`kafka.oauth_token` is not set")?.token()?)
+}
 
 impl ClientContext for Logging {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
@@ -114,6 +151,10 @@ impl ClientContext for Logging {
 
     fn error(&self, error: KafkaError, reason: &str) {
         report(&error, reason);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token(self.0.as_ref())
     }
 }
 
@@ -152,6 +193,10 @@ pub(super) fn report(error: &KafkaError, reason: &str) {
     // The end of a partition is no error; it comes as an event of its own. And that every broker is away was said of
     // each of them.
     if let KafkaError::Global(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown) = error {
+        return;
+    }
+    // The token's source has said it, once.
+    if reason.starts_with(NO_TOKEN) {
         return;
     }
     // Most errors of a connection were said as a line of the log already, in the same words.

@@ -76,6 +76,7 @@ impl Consumer {
         let member = Member::new(Arc::clone(settings), events, (commands.clone(), inbox));
         let mut consumer: BaseConsumer<Member> =
             client::member(settings).create_with_context(member).map_err(OpenError::Settings)?;
+        client::authorize(settings, consumer.client());
         let wake = commands.clone();
         consumer.set_nonempty_callback(move || {
             if wake.send(Command::Wake).is_err() {

@@ -1,7 +1,9 @@
 //! Delivery reports: where the changelog entries of a transaction came to lie, and what could not be written.
 
+use std::error::Error;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message};
@@ -10,6 +12,8 @@ use rdkafka::{ClientContext, Statistics};
 
 use super::client;
 use super::deadline::Deadline;
+use super::oauth::TokenSource;
+use super::settings::KafkaSettings;
 
 /// What a produced record is, told to librdkafka and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,7 @@ pub(super) type Span = Option<(i64, i64)>;
 pub(super) struct Deliveries {
     reports: Mutex<Reports>,
     all_in: Condvar,
+    oauth_token: Option<TokenSource>,
 }
 
 #[derive(Default)]
@@ -53,6 +58,10 @@ struct Reports {
 }
 
 impl Deliveries {
+    pub(super) fn of(settings: &KafkaSettings) -> Self {
+        Self { oauth_token: settings.oauth_token.clone(), ..Self::default() }
+    }
+
     /// Forgets everything: a transaction with `parts` parts begins.
     pub(super) fn begin(&self, parts: usize) {
         *self.reports() = Reports { outstanding: 0, failed: None, spans: vec![None; parts] };
@@ -114,6 +123,8 @@ impl Deliveries {
 }
 
 impl ClientContext for Deliveries {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         client::log(level, facility, message);
     }
@@ -122,6 +133,10 @@ impl ClientContext for Deliveries {
 
     fn error(&self, error: KafkaError, reason: &str) {
         client::report(&error, reason);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        client::token(self.oauth_token.as_ref())
     }
 }
 

@@ -21,7 +21,7 @@ impl EndReader {
     ///
     /// If librdkafka refuses a property.
     pub fn new(settings: Arc<KafkaSettings>) -> Result<Self, KafkaError> {
-        let client = client::reader(&settings, Isolation::Committed).create_with_context(Logging)?;
+        let client = client::open_reader(&settings, Isolation::Committed)?;
         Ok(Self { settings, client })
     }
 
@@ -32,6 +32,10 @@ impl EndReader {
     ///
     /// If no broker answers in time.
     pub fn ends(&self, partitions: &[PartitionId]) -> Result<Vec<(PartitionId, NextOffset)>, KafkaError> {
+        client::authorize(&self.settings, self.client.client());
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
             let topic = self.settings.input_topic(*partition);

@@ -80,9 +80,10 @@ impl Importer {
         let identity = format!("{}.window-import", settings.group_id);
         let settings = Arc::new(KafkaSettings { identity, ..settings.clone() });
         // With an instance id, the brokers judge a commit by the members of the group even within a transaction.
-        let group = client::reader(&settings, Isolation::Committed)
+        let group: BaseConsumer<Logging> = client::reader(&settings, Isolation::Committed)
             .set("group.instance.id", &settings.identity)
-            .create_with_context(Logging)?;
+            .create_with_context(Logging::of(&settings))?;
+        client::authorize(&settings, group.client());
         let importer =
             Self { settings: Arc::clone(&settings), scribe, group, standings: Vec::new(), transactions: 0, keys: 0 };
         importer.check_group()?;
@@ -102,6 +103,7 @@ impl Importer {
     }
 
     fn check_group(&self) -> Result<(), ImportError> {
+        client::authorize(&self.settings, self.group.client());
         let id = &self.settings.group_id;
         let list = self.group.fetch_group_list(Some(id), self.settings.timeouts.request)?;
         for group in list.groups() {
@@ -129,7 +131,8 @@ impl Importer {
     /// If a transaction was not committed. Those before it are.
     pub fn import(&mut self, keys: &[SentKey], mut progress: impl FnMut(usize)) -> Result<(), ImportError> {
         let producer: Arc<ThreadedProducer<Deliveries>> =
-            Arc::new(client::producer(&self.settings).create_with_context(Deliveries::default())?);
+            Arc::new(client::producer(&self.settings).create_with_context(Deliveries::of(&self.settings))?);
+        client::authorize(&self.settings, producer.client());
         producer.init_transactions(self.settings.timeouts.request)?;
         let mut done = 0;
         for chunk in keys.chunks((ENTRIES / (2 * self.partitions().max(1))).max(1)) {

@@ -22,6 +22,7 @@ pub mod import;
 pub mod message;
 pub mod metadata;
 mod native;
+pub mod oauth;
 pub mod partitioner;
 #[cfg(feature = "broken-rules")]
 mod plain;

@@ -1,10 +1,10 @@
-//! What rdkafka hides: the member id and generation behind group metadata, and a topic's id; and the end of a process
-//! whose clients still run.
+//! What rdkafka hides: the member id and generation behind group metadata, a topic's id, and showing a token before the
+//! first poll; and the end of a process whose clients still run.
 //!
 //! The only file with `unsafe`. What asks a client takes a living one and gives back owned values.
 #![expect(
     unsafe_code,
-    reason = "rdkafka wraps neither the fields of group metadata nor DescribeTopics, and the standard library no `_exit`"
+    reason = "rdkafka wraps neither group metadata's fields nor DescribeTopics, and sets a token only while it polls; the standard library has no `_exit`"
 )]
 
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -12,7 +12,7 @@ use std::ptr;
 use std::time::Duration;
 
 use rdkafka::ClientContext;
-use rdkafka::client::Client;
+use rdkafka::client::{Client, OAuthToken};
 use rdkafka_sys as sys;
 use rdkafka_sys::types::RDKafkaErrorCode;
 
@@ -69,6 +69,32 @@ pub(super) fn queued<C: ClientContext>(client: &Client<C>) -> usize {
         sys::rd_kafka_queue_destroy(queue);
         queued
     }
+}
+
+/// Has the client show the token from now on. A client that is polled asks for the next one by itself.
+///
+/// # Errors
+/// librdkafka does not take it.
+pub(super) fn show_token<C: ClientContext>(client: &Client<C>, token: OAuthToken) -> Result<(), String> {
+    let text = CString::new(token.token).map_err(|_| "the OAuth token holds a zero byte".to_owned())?;
+    let principal = CString::new(token.principal_name).map_err(|_| "the principal holds a zero byte".to_owned())?;
+    // librdkafka's words may hold the token, so they are not asked for.
+    // SAFETY: the handle lives as long as `client`, both texts as long as the call, which copies them. No extensions
+    // and no room for words are what null and 0 stand for.
+    let code = unsafe {
+        sys::rd_kafka_oauthbearer_set_token(
+            client.native_ptr(),
+            text.as_ptr(),
+            token.lifetime_ms,
+            principal.as_ptr(),
+            ptr::null_mut(),
+            0,
+            ptr::null_mut(),
+            0,
+        )
+    };
+    let code = RDKafkaErrorCode::from(code);
+    if code == RDKafkaErrorCode::NoError { Ok(()) } else { Err(format!("the OAuth token is not taken: {code}")) }
 }
 
 /// Why a topic's id is not known.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use rdkafka::producer::ThreadedProducer;
+use rdkafka::producer::{Producer as _, ThreadedProducer};
 
 use crate::domain::{ChangelogOffset, Fate, Written};
 
@@ -27,7 +27,8 @@ pub(super) fn run(
     config.remove("transactional.id");
     config.set("enable.idempotence", "true");
     let producer: Arc<ThreadedProducer<Deliveries>> =
-        Arc::new(config.create_with_context(Deliveries::default()).expect("the settings of the other producer"));
+        Arc::new(config.create_with_context(Deliveries::of(settings)).expect("the settings of the other producer"));
+    client::authorize(settings, producer.client());
     let steps = Steps { settings, scribe, producer: &producer };
     tell(TransactionEvent::Ready);
     let mut position = 0;

@@ -48,11 +48,18 @@ impl ConsumerContext for Noting {}
 
 /// A reader that notes why it does not get through.
 pub(super) fn reader(settings: &KafkaSettings) -> Result<BaseConsumer<Noting>, KafkaError> {
-    client::reader(settings, Isolation::Committed).create_with_context(Noting::default())
+    let reader: BaseConsumer<Noting> =
+        client::reader(settings, Isolation::Committed).create_with_context(Noting::default())?;
+    client::authorize(settings, reader.client());
+    Ok(reader)
 }
 
 /// Returns when a broker has answered, or has refused the credentials, or the time of a request is over. Blocks.
 pub(super) fn reach(settings: &KafkaSettings, reader: &BaseConsumer<Noting>) -> Result<(), String> {
+    // Without one librdkafka does not even try to connect.
+    if let Some(source) = &settings.oauth_token {
+        source.check()?;
+    }
     let deadline = Deadline::after(settings.timeouts.request);
     loop {
         let Err(error) = reader.fetch_metadata(Some(&settings.audit_topic), SLICE) else { return Ok(()) };

@@ -42,7 +42,7 @@ pub fn resolve(
     stamp: Stamp,
     mut held: impl FnMut(Vec<(PartitionId, Epoch)>) -> Option<Vec<PartitionId>>,
 ) -> Result<Found, NotFound> {
-    let offsets: BaseConsumer<Logging> = client::reader(settings, Isolation::Committed).create_with_context(Logging)?;
+    let offsets: BaseConsumer<Logging> = client::open_reader(settings, Isolation::Committed)?;
     let mut parts: Vec<(PartitionId, Epoch)> = parts.iter().map(|part| (part.partition, part.epoch)).collect();
     loop {
         let held_before = held(parts.clone()).ok_or(NotFound::OwnershipUnknown)?;
@@ -62,6 +62,7 @@ fn fetch(
     partition: PartitionId,
     stamp: Stamp,
 ) -> Result<Found, KafkaError> {
+    client::authorize(settings, offsets.client());
     let (topic, number) = (settings.input_topic(partition), partition.number);
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, number, Position::Invalid)?;

@@ -113,9 +113,17 @@ impl Restorer {
     ///
     /// If librdkafka refuses a property.
     pub fn new(settings: Arc<KafkaSettings>, process: Uuid, partitions: Vec<i32>) -> Result<Self, KafkaError> {
-        let committed = client::reader(&settings, Isolation::Committed).create_with_context(Logging)?;
-        let uncommitted = client::reader(&settings, Isolation::Uncommitted).create_with_context(Logging)?;
+        let committed = client::open_reader(&settings, Isolation::Committed)?;
+        let uncommitted = client::open_reader(&settings, Isolation::Uncommitted)?;
         Ok(Self { settings, process, partitions, committed, uncommitted })
+    }
+
+    /// Shows the token of OAUTHBEARER as it is now, where there is one: the readers are connected between restores too,
+    /// and a broker wants to see another one before the first is over.
+    pub fn authorize(&self) {
+        for client in [self.committed.client(), self.uncommitted.client()] {
+            client::authorize(&self.settings, client);
+        }
     }
 
     /// Restores one partition. Blocks; `is_held` is asked all along, `commit_start` at most once for each try.
@@ -187,6 +195,7 @@ impl Restorer {
 
     /// The order matters: the offset first, stable; then the end of the changelog, open transactions included (P3).
     fn facts(&self, partition: PartitionId) -> Result<Facts, RestoreError> {
+        self.authorize();
         let timeout = self.settings.timeouts.request;
         let (input, number) = (self.settings.input_topic(partition), partition.number);
         let mut list = TopicPartitionList::new();
@@ -329,7 +338,8 @@ impl Restorer {
         let reader: BaseConsumer<Logging> = client::reader(&self.settings, Isolation::Committed)
             // 64 MB by default, for each of the partitions that are restored at once.
             .set("queued.max.messages.kbytes", "16384")
-            .create_with_context(Logging)?;
+            .create_with_context(Logging::of(&self.settings))?;
+        client::authorize(&self.settings, reader.client());
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&topic, partition.number, Position::Offset(from.0))?;
         reader.assign(&list)?;

@@ -187,7 +187,9 @@ async fn await_metadata(settings: &KafkaSettings, created: &[String]) -> Result<
 const KAFKAS_MAX_MESSAGE_BYTES: usize = 1_048_588;
 
 fn admin(settings: &KafkaSettings) -> Result<AdminClient<Logging>, KafkaError> {
-    client::admin(settings).create_with_context(Logging)
+    let admin: AdminClient<Logging> = client::admin(settings).create_with_context(Logging::of(settings))?;
+    client::authorize(settings, admin.inner());
+    Ok(admin)
 }
 
 fn options(settings: &KafkaSettings) -> AdminOptions {

@@ -277,7 +277,8 @@ impl Committer {
         self.stay_open()?;
         let config = client::producer(&self.settings);
         let producer: ThreadedProducer<Deliveries> =
-            config.create_with_context(Deliveries::default()).map_err(|error| self.refuse(&error))?;
+            config.create_with_context(Deliveries::of(&self.settings)).map_err(|error| self.refuse(&error))?;
+        client::authorize(&self.settings, producer.client());
         loop {
             match producer.init_transactions(self.settings.timeouts.request) {
                 Ok(()) => return Ok(Arc::new(producer)),

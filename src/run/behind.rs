@@ -41,7 +41,7 @@ pub(super) async fn watch(reader: EndReader, progress: watch::Receiver<Progress>
         let positions = positions(&progress.borrow());
         let partitions: Vec<PartitionId> = positions.keys().copied().collect();
         let asked = spawn_blocking(move || {
-            let answer = if partitions.is_empty() { Ok(Vec::new()) } else { reader.ends(&partitions) };
+            let answer = reader.ends(&partitions);
             (reader, answer)
         });
         // The runtime ends before the answer comes only with the process.

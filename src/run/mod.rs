@@ -128,7 +128,8 @@ pub async fn run(
     let (to_credentials, credentials) = watch::channel(Credentials::default());
     loop {
         let (to_next, next) = unbounded_channel();
-        let watch = renewal::watch(parts.lasting.clone(), parts.fingerprint, to_credentials.clone(), to_next);
+        let (lasting, token) = (parts.lasting.clone(), parts.kafka.oauth_token.clone());
+        let watch = renewal::watch(lasting, token, parts.fingerprint, to_credentials.clone(), to_next);
         let watching = tokio::spawn(watch);
         let sources = Sources { stop: &mut stop, leaving: &leaving, next, credentials: credentials.clone() };
         let ending = serve(parts, sources, progress.clone(), traces.clone()).await;
@@ -164,7 +165,8 @@ async fn serve(
     let process = scribe.process;
     let patience = kafka.timeouts.transaction;
     let restore_patience = kafka.timeouts.restore_patience;
-    let reader = Restorer::new(Arc::clone(&kafka), process, partitions).map_err(StartFault::client)?;
+    let reader = Restorer::new(Arc::clone(&kafka), process, partitions).map(Arc::new).map_err(StartFault::client)?;
+    tokio::spawn(restoring::authorize(Arc::downgrade(&reader)));
     let consumer = Consumer::open(&kafka, group_events).map_err(StartFault::client)?;
     let remote = consumer.remote();
     let transactions =
@@ -182,7 +184,7 @@ async fn serve(
         clients: lasting.clients,
         readers: lasting.readers,
         restoring: Restoring {
-            restorer: Arc::new(reader),
+            restorer: reader,
             consumer: remote,
             settings: Arc::new(core),
             patience: restore_patience,

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::config::{self, Property};
+use crate::kafka::oauth::TokenSource;
 
 use super::prepare::{Lasting, Parts, StartFault};
 
@@ -72,8 +73,11 @@ pub struct Credentials {
 }
 
 /// Sends what goes on with new credentials, once they have changed and Kafka takes them; ends then.
+///
+/// `token` needs no new clients: they read it by themselves, and whether they can is told here.
 pub(super) async fn watch(
     lasting: Lasting,
+    token: Option<TokenSource>,
     in_use: Fingerprint,
     credentials: watch::Sender<Credentials>,
     next: UnboundedSender<Box<Parts>>,
@@ -93,7 +97,12 @@ pub(super) async fn watch(
             continue;
         }
         if found == in_use {
-            credentials.send_if_modified(|credentials| credentials.refused.take().is_some());
+            let fault = token.as_ref().and_then(|token| token.check().err());
+            credentials.send_if_modified(|credentials| {
+                let is_news = credentials.refused != fault;
+                credentials.refused = fault;
+                is_news
+            });
             continue;
         }
         match lasting.renewed().await {

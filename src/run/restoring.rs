@@ -1,7 +1,7 @@
 //! Brings partitions back, each on a thread of its own, tries again while Kafka is away, and gives up loudly.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -22,6 +22,18 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Between two log lines about a restore that goes on.
 const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Between two looks at a token for Kafka, which counts for minutes at least.
+const AUTHORIZE_EVERY: Duration = Duration::from_secs(2);
+
+/// Keeps the readers' token of OAUTHBEARER fresh for as long as there are any.
+pub(super) async fn authorize(restorer: Weak<Restorer>) {
+    while let Some(restorer) = restorer.upgrade() {
+        restorer.authorize();
+        drop(restorer);
+        sleep(AUTHORIZE_EVERY).await;
+    }
+}
 
 /// The end of a restore. A partition that is gone has none.
 #[derive(Debug)]

@@ -8,11 +8,14 @@ use crate::config::{
 };
 use crate::domain::LaneMode;
 use crate::kafka::audit::{AuditFeed, AuditLane, LaneMode as AuditMode};
+use crate::kafka::oauth::TokenSource as OauthTokenSource;
 use crate::kafka::registry::{CredentialSource, Credentials, RegistrySettings};
 use crate::kafka::settings::{
     BacklogLimits, Cluster, FeedTopics, KafkaSettings, OnLost, Retention, Start as FirstStart, Timeouts,
 };
 use crate::pinterest::{BaseUrl, BaseUrlFault, ClientSettings, Mode, TokenSource};
+
+use super::clock;
 
 /// By how much the clocks of brokers and processes may differ: far above what NTP leaves.
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
@@ -26,6 +29,10 @@ pub(super) fn kafka(config: &Config) -> KafkaSettings {
     KafkaSettings {
         bootstrap: kafka.bootstrap.clone(),
         properties: properties(kafka),
+        oauth_token: kafka
+            .oauth_token
+            .clone()
+            .map(|token| OauthTokenSource::new(move || token.read_again(), clock::wall)),
         group_id: kafka.group_id.clone(),
         identity: kafka.identity(),
         timeouts: Timeouts {

@@ -179,6 +179,17 @@ fn brokers_are_spoken_to_by_every_means_that_the_values_know() {
         ("reconnect.backoff.max.ms", "5000"),
     ];
     assert_eq!(properties(&config), expected(&scram));
+    for (set, token) in [("sasl-oauth", "kafka-sasl/jwt"), ("service-account-token", "kafka-sasl/token")] {
+        let (config, _pod) = load(set);
+        let oauth = [
+            ("security.protocol", "SASL_SSL"),
+            ("ssl.ca.location", "secrets/kafka-ca/ca.crt"),
+            ("sasl.mechanisms", "OAUTHBEARER"),
+        ];
+        assert_eq!(properties(&config), expected(&oauth));
+        let source = config.kafka.oauth_token.as_ref().map(|secret| &secret.source);
+        assert!(matches!(source, Some(SecretSource::File(path)) if path.ends_with(token)), "{source:?}");
+    }
     let (config, _pod) = load("mutual-tls");
     let mutual = [
         ("security.protocol", "SSL"),

@@ -134,6 +134,21 @@ fn secrets_exist_already_and_none_stands_in_the_release() {
     assert_eq!(secrets, ["kafka-cluster-ca", "kafka-user", "pinterest", "registry"]);
 }
 
+/// A token that Kubernetes renews must be its own file in a folder, and the hook's must be of the same account.
+#[test]
+fn a_token_for_the_brokers_is_of_the_account_of_the_pods_and_for_nobody_else() {
+    let rendered = Rendered::of(&value_set("service-account-token"));
+    for pod in rendered.pods() {
+        assert_eq!(pod["serviceAccountName"], "relay");
+        let volumes = items(&pod["volumes"]).iter();
+        let tokens: Vec<_> = volumes.filter(|volume| volume["projected"].is_object()).collect();
+        let [token] = tokens[..] else { panic!("{tokens:?}") };
+        let source = json!({"audience": "kafka", "expirationSeconds": 1200, "path": "token"});
+        assert_eq!(token["projected"]["sources"], json!([{ "serviceAccountToken": source }]));
+    }
+    assert_eq!(rendered.pods().len(), 2, "the process and the hook");
+}
+
 #[test]
 fn a_changed_configuration_rolls_the_pods_and_a_changed_label_does_not() {
     let checksum = |arguments: &[&str]| {
@@ -293,6 +308,9 @@ fn values_that_cannot_work_are_refused_with_the_reason() {
         ("monitored", &["--set", "serviceMonitor.enabled=true"], "scrape everything twice"),
         ("custom-schemas", &["--set", "schemas.existingConfigMap=x"], "exclude each other"),
         ("sasl-plain", &["--set", "kafka.sasl.secretName="], "kafka.sasl.secretName is needed"),
+        ("sasl-oauth", &["--set", "kafka.sasl.secretName="], "kafka.sasl.secretName is needed"),
+        ("service-account-token", &["--set", "kafka.sasl.secretName=x"], "exclude each other"),
+        ("service-account-token", &["--set", "serviceAccount.create=true"], "exists before the hook that makes topics"),
         ("sasl-plain", &["--set", "registry.auth.secretName="], "registry.auth.secretName is needed"),
         ("minimal", &["--set", "keda.enabled=true"], "keda.enabled needs inputPartitions"),
         ("monitored", &["--set", "keda.serverAddress="], "keda.enabled needs keda.serverAddress"),

@@ -37,6 +37,7 @@ pub(crate) fn settings(broker: &Broker, name: &str) -> KafkaSettings {
     KafkaSettings {
         bootstrap: broker.bootstrap(),
         properties: [].into(),
+        oauth_token: None,
         group_id: name.to_owned(),
         identity: format!("{name}-a"),
         timeouts: Timeouts::default(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
+use pinrelay::run::clock;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
@@ -33,6 +34,9 @@ fn security(broker: &Secured, way: Way) -> String {
     match way {
         Way::Plain => sasl("PLAIN"),
         Way::Scram => sasl("SCRAM-SHA-512"),
+        Way::Oauth => format!(
+            ", security.protocol: sasl_ssl, sasl.mechanism: OAUTHBEARER, ssl.ca.location: {ca}}}, oauth_token: {{file: jwt"
+        ),
         Way::Certificate => format!(", security.protocol: ssl, ssl.ca.location: {ca}"),
     }
 }
@@ -149,4 +153,61 @@ async fn a_certificate_that_changes_as_kubernetes_changes_it_is_taken_up_by_new_
     shop.settled().await;
     relay.leave(PATIENCE).await;
     Account::of(&shop).await.assert_calm();
+}
+
+/// A token of the relay without a signature, which counts for so long.
+fn jwt(life: Duration) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let now = clock::wall().0 / 1000;
+    let expires = now + i64::try_from(life.as_secs()).unwrap();
+    let encoded = |text: String| -> String {
+        let bits: Vec<u8> = text.bytes().flat_map(|byte| (0..8).rev().map(move |place| byte >> place & 1)).collect();
+        let six = |bits: &[u8]| (0..6).fold(0, |six, place| six << 1 | bits.get(place).copied().unwrap_or(0));
+        bits.chunks(6).map(|bits| char::from(LETTERS[usize::from(six(bits))])).collect()
+    };
+    let claims = format!("{{\"sub\":\"{USER}\",\"iat\":{now},\"exp\":{expires}}}");
+    format!("{}.{}.", encoded("{\"alg\":\"none\"}".to_owned()), encoded(claims))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_replaced_before_it_expires_is_shown_by_the_same_clients() {
+    const LIFE: Duration = Duration::from_secs(15);
+    let broker = secured().await;
+    let mut shop = Shop::without_topics(broker, "by-oauth", 134, terms(broker, Way::Oauth, "")).await;
+    let file = shop.folder().join("jwt");
+    fs::write(&file, "not-a-token").unwrap();
+    let refused = run(shop.topics_command(&[])).await;
+    let said = text(&refused.stdout) + &text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("the OAuth token is no JWT") && !said.contains("not-a-token"), "{said}");
+
+    let first = jwt(Duration::from_mins(2));
+    fs::write(&file, &first).unwrap();
+    shop.create_topics().await;
+    let short = jwt(LIFE);
+    fs::write(&file, &short).unwrap();
+    let mut relay = shop.spawn("a");
+    shop.sell(500).await;
+    shop.rows_reach(100).await;
+    let second = jwt(Duration::from_mins(10));
+    fs::write(shop.folder().join("next"), &second).unwrap();
+    fs::rename(shop.folder().join("next"), &file).unwrap();
+    // Beyond the life of the first one, and of the connections that showed it.
+    let until = Instant::now() + LIFE * 2;
+    while Instant::now() < until {
+        shop.sell(100).await;
+        shop.settled().await;
+    }
+    assert_eq!(relay.has_ended(), None, "the process is the same");
+    relay.leave(PATIENCE).await;
+
+    let account = Account::of(&shop).await;
+    account.assert_calm();
+    let [log] = shop.logs().try_into().unwrap();
+    for hidden in [&first, &short, &second] {
+        assert!(!log.contains(hidden.as_str()), "a token is in the log");
+    }
+    for trouble in ["token for Kafka", "Authentication failed", "SASL", "a new credential of Kafka"] {
+        assert_eq!(log.matches(trouble).count(), 0, "{trouble}: {log}");
+    }
 }

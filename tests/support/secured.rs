@@ -18,6 +18,7 @@ pub(crate) const USER: &str = "relay";
 /// The listener's JAAS sections: who may come in by PLAIN stands there, who by SCRAM is in the cluster's metadata.
 const JAAS: &str = r#"
 plain.KafkaServer { org.apache.kafka.common.security.plain.PlainLoginModule required user_relay="of-plain"; };
+oauth.KafkaServer { org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker"; };
 scram.KafkaServer { org.apache.kafka.common.security.scram.ScramLoginModule required; };
 "#;
 
@@ -29,6 +30,8 @@ pub(crate) enum Way {
     Plain,
     Scram,
     Certificate,
+    /// A token without a signature; a connection must show one again every four seconds.
+    Oauth,
 }
 
 /// A broker on this machine's own network, with an authority of its own. Gone when this is dropped.
@@ -38,7 +41,7 @@ pub(crate) struct Secured {
     name: String,
     _reaper: Reaper,
     kafka: Kafka,
-    ports: [u16; 3],
+    ports: [u16; 4],
 }
 
 impl Secured {
@@ -54,12 +57,12 @@ impl Secured {
         fs::write(secrets.join("broker.pem"), pem.concat()).expect("it is ours");
 
         let port = free_port();
-        let ports @ [plain, scram, certificate] = [free_port(), free_port(), free_port()];
+        let ports @ [plain, scram, certificate, oauth] = [free_port(), free_port(), free_port(), free_port()];
         let controller = free_port();
         let name = format!("{}-{port}", KafkaImage::NAME);
         let reaper = Reaper::watch(&name);
         let listeners = format!(
-            "PLAINTEXT://127.0.0.1:{port},PLAIN://127.0.0.1:{plain},SCRAM://127.0.0.1:{scram},CERTIFICATE://127.0.0.1:{certificate}"
+            "PLAINTEXT://127.0.0.1:{port},PLAIN://127.0.0.1:{plain},SCRAM://127.0.0.1:{scram},CERTIFICATE://127.0.0.1:{certificate},OAUTH://127.0.0.1:{oauth}"
         );
         let own = [
             ("LISTENERS", format!("{listeners},CONTROLLER://127.0.0.1:{controller}")),
@@ -68,10 +71,13 @@ impl Secured {
             ("INTER_BROKER_LISTENER_NAME", "PLAINTEXT".to_owned()),
             (
                 "LISTENER_SECURITY_PROTOCOL_MAP",
-                "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PLAIN:SASL_SSL,SCRAM:SASL_SSL,CERTIFICATE:SSL".to_owned(),
+                "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PLAIN:SASL_SSL,SCRAM:SASL_SSL,CERTIFICATE:SSL,OAUTH:SASL_SSL"
+                    .to_owned(),
             ),
             ("LISTENER_NAME_PLAIN_SASL_ENABLED_MECHANISMS", "PLAIN".to_owned()),
             ("LISTENER_NAME_SCRAM_SASL_ENABLED_MECHANISMS", "SCRAM-SHA-512".to_owned()),
+            ("LISTENER_NAME_OAUTH_SASL_ENABLED_MECHANISMS", "OAUTHBEARER".to_owned()),
+            ("LISTENER_NAME_OAUTH_OAUTHBEARER_CONNECTIONS_MAX_REAUTH_MS", "4000".to_owned()),
             ("LISTENER_NAME_CERTIFICATE_SSL_CLIENT_AUTH", "required".to_owned()),
             ("SSL_KEYSTORE_TYPE", "PEM".to_owned()),
             ("SSL_KEYSTORE_LOCATION", "/secrets/broker.pem".to_owned()),
@@ -108,11 +114,12 @@ impl Secured {
 
     /// `host:port` of the listener.
     pub(crate) fn bootstrap_of(&self, way: Way) -> String {
-        let [plain, scram, certificate] = self.ports;
+        let [plain, scram, certificate, oauth] = self.ports;
         let port = match way {
             Way::Plain => plain,
             Way::Scram => scram,
             Way::Certificate => certificate,
+            Way::Oauth => oauth,
         };
         format!("127.0.0.1:{port}")
     }

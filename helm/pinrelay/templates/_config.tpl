@@ -7,6 +7,11 @@ mounted as folders, never as single files (`subPath`): such a mount is never upd
 {{- define "pinrelay.folder.schemas" -}}/etc/pinrelay/schemas{{- end }}
 {{- define "pinrelay.folder.secrets" -}}/etc/pinrelay/secrets{{- end }}
 
+{{/* The audience of the service account's token that the brokers are shown; empty without one. */}}
+{{- define "pinrelay.serviceAccountToken" -}}
+{{- with .Values.kafka.sasl }}{{ if eq .mechanism "OAUTHBEARER" }}{{ .serviceAccountToken.audience }}{{ end }}{{ end }}
+{{- end }}
+
 {{/* Secrets of the release: folder under /etc/pinrelay/secrets -> name of the Secret, as YAML. */}}
 {{- define "pinrelay.secrets" -}}
 {{- $secrets := dict }}
@@ -15,7 +20,7 @@ mounted as folders, never as single files (`subPath`): such a mount is never upd
 {{- with $kafka.tls.ca.secretName }}{{ $_ := set $secrets "kafka-ca" . }}{{ end }}
 {{- with $kafka.tls.client.secretName }}{{ $_ := set $secrets "kafka-client" . }}{{ end }}
 {{- end }}
-{{- if $kafka.sasl.mechanism }}
+{{- if and $kafka.sasl.mechanism (not (include "pinrelay.serviceAccountToken" .)) }}
 {{- $_ := set $secrets "kafka-sasl" (required "kafka.sasl.secretName is needed with kafka.sasl.mechanism" $kafka.sasl.secretName) }}
 {{- end }}
 {{- if .Values.registry.auth.type }}
@@ -59,8 +64,10 @@ mounted as folders, never as single files (`subPath`): such a mount is never upd
 {{- with $kafka.sasl }}
 {{- if .mechanism }}
 {{- $_ := set $properties "sasl.mechanisms" .mechanism }}
+{{- if ne .mechanism "OAUTHBEARER" }}
 {{- $_ := set $properties "sasl.username" (dict "file" (include "pinrelay.secretFile" (list "kafka-sasl" .usernameKey))) }}
 {{- $_ := set $properties "sasl.password" (dict "file" (include "pinrelay.secretFile" (list "kafka-sasl" .passwordKey))) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- toYaml (merge (deepCopy $kafka.properties) $properties) }}
@@ -77,6 +84,10 @@ mounted as folders, never as single files (`subPath`): such a mount is never upd
 {{- $_ := set $kafka "on_stop" (default (ternary "leave" "stay" $values.keda.enabled) $values.kafka.onStop) }}
 {{- $properties := include "pinrelay.kafkaProperties" (dict "Values" $values) | fromYaml }}
 {{- if $properties }}{{ $_ := set $kafka "properties" $properties }}{{ end }}
+{{- if eq $values.kafka.sasl.mechanism "OAUTHBEARER" }}
+{{- $key := ternary "token" $values.kafka.sasl.tokenKey (ne (include "pinrelay.serviceAccountToken" (dict "Values" $values)) "") }}
+{{- $_ := set $kafka "oauth_token" (dict "file" (include "pinrelay.secretFile" (list "kafka-sasl" $key))) }}
+{{- end }}
 {{- $kafka = merge (deepCopy $values.kafka.settings) $kafka }}
 {{- $config := dict "kafka" $kafka "audit" $values.audit "admin" (dict "listen" (printf "[::]:%d" (int64 $values.admin.port))) }}
 {{- /* The processes divide the budget of calls. KEDA's number varies: too few calls for a while are better than 429. */}}
@@ -149,6 +160,16 @@ pinrelay.yaml: |
     # Read by the group of the pod's fsGroup, and by nobody else.
     defaultMode: 0440
 {{- end }}
+{{- with include "pinrelay.serviceAccountToken" $root }}
+- name: secret-kafka-sasl
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken:
+          audience: {{ . | quote }}
+          expirationSeconds: {{ int64 $root.Values.kafka.sasl.serviceAccountToken.expirationSeconds }}
+          path: token
+{{- end }}
 {{- with $root.Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -173,6 +194,11 @@ pinrelay.yaml: |
 {{- range $folder, $secret := include "pinrelay.secrets" . | fromYaml }}
 - name: {{ include "pinrelay.volumeName" $folder }}
   mountPath: {{ include "pinrelay.folder.secrets" . }}/{{ $folder }}
+  readOnly: true
+{{- end }}
+{{- if include "pinrelay.serviceAccountToken" . }}
+- name: secret-kafka-sasl
+  mountPath: {{ include "pinrelay.folder.secrets" . }}/kafka-sasl
   readOnly: true
 {{- end }}
 {{- with .Values.extraVolumeMounts }}

@@ -129,6 +129,12 @@ the operator gives to what it scrapes. Takes a list: the context, and the expres
 {{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled }}
 {{- fail "podMonitor and serviceMonitor would scrape everything twice: enable one of them" }}
 {{- end }}
+{{- if include "pinrelay.serviceAccountToken" . }}
+{{- if .Values.kafka.sasl.secretName }}{{ fail "kafka.sasl.secretName and kafka.sasl.serviceAccountToken exclude each other" }}{{ end }}
+{{- if and .Values.topics.apply .Values.serviceAccount.create }}
+{{- fail "kafka.sasl.serviceAccountToken needs a service account that exists before the hook that makes topics: name one and set serviceAccount.create to false, or set topics.apply to false" }}
+{{- end }}
+{{- end }}
 {{- if and .Values.schemas.files .Values.schemas.existingConfigMap }}
 {{- fail "schemas.files and schemas.existingConfigMap exclude each other" }}
 {{- end }}

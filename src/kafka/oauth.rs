@@ -1,0 +1,188 @@
+//! The token of SASL OAUTHBEARER: what stands in it, and how long it counts.
+//!
+//! It decides what a client shows to a broker. Whether the token is genuine is the broker's to say.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rdkafka::client::OAuthToken;
+use serde::Deserialize;
+
+use crate::domain::{Secret, UnixMillis};
+
+/// Where the token is read, each time anew: whoever writes it replaces it before it expires.
+#[derive(Clone)]
+pub struct TokenSource {
+    text: Text,
+    wall: fn() -> UnixMillis,
+    /// Why there was none when it was last asked for; all clients share it, so that one fault is one line.
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+type Text = Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>;
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenSource")
+    }
+}
+
+impl TokenSource {
+    /// `text` gives the token, or says why there is none.
+    pub fn new(text: impl Fn() -> Result<Secret, String> + Send + Sync + 'static, wall: fn() -> UnixMillis) -> Self {
+        Self { text: Arc::new(text), wall, fault: Arc::default() }
+    }
+
+    /// Whether there is one that a broker might take. Logged when a fault begins and when it changes.
+    ///
+    /// # Errors
+    /// There is none, or a broker would refuse it.
+    pub fn check(&self) -> Result<(), String> {
+        self.token().map(drop)
+    }
+
+    /// As it is now.
+    pub(super) fn token(&self) -> Result<OAuthToken, String> {
+        let token = self.read();
+        let fault = token.as_ref().err();
+        let mut known = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        if fault != known.as_ref() {
+            if let Some(why) = fault {
+                tracing::warn!(why, "there is no token for Kafka");
+            }
+            *known = fault.cloned();
+        }
+        token
+    }
+
+    fn read(&self) -> Result<OAuthToken, String> {
+        let text = (self.text)()?;
+        let claims = read(text.expose(), (self.wall)()).map_err(|fault| fault.to_string())?;
+        Ok(OAuthToken {
+            token: text.expose().to_owned(),
+            principal_name: claims.principal,
+            lifetime_ms: claims.expires.0,
+        })
+    }
+}
+
+/// What a client must know of its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    pub principal: String,
+    pub expires: UnixMillis,
+}
+
+/// What is wrong with a token; never the token itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFault {
+    #[error("the OAuth token is no JWT: three parts of base64url with dots between, the second one a JSON object")]
+    NotAJwt,
+    #[error("the OAuth token has no `exp`, in seconds since 1970")]
+    NoExpiry,
+    #[error("the OAuth token has no `sub`")]
+    NoSubject,
+    #[error("the OAuth token has expired: whoever writes it must replace it earlier")]
+    Expired,
+}
+
+/// Reads the claims of a JSON Web Token (RFC 7519) without looking at its signature.
+///
+/// # Errors
+/// It is none, or cannot be used any more.
+pub fn read(token: &str, now: UnixMillis) -> Result<Claims, TokenFault> {
+    #[derive(Deserialize)]
+    struct Payload {
+        exp: Option<serde_json::Number>,
+        sub: Option<String>,
+    }
+    if !token.bytes().all(|letter| letter == b'.' || six_bits(letter).is_some()) {
+        return Err(TokenFault::NotAJwt);
+    }
+    let mut parts = token.split('.');
+    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return Err(TokenFault::NotAJwt);
+    };
+    let payload = base64url(payload).ok_or(TokenFault::NotAJwt)?;
+    let payload: Payload = serde_json::from_slice(&payload).map_err(|_| TokenFault::NotAJwt)?;
+    let seconds = payload.exp.and_then(|exp| whole(&exp)).ok_or(TokenFault::NoExpiry)?;
+    let principal = payload.sub.filter(|sub| !sub.is_empty() && !sub.contains('\0')).ok_or(TokenFault::NoSubject)?;
+    let expires = UnixMillis(seconds.saturating_mul(1000));
+    if expires <= now { Err(TokenFault::Expired) } else { Ok(Claims { principal, expires }) }
+}
+
+/// `exp` may have a fraction; the whole seconds before it are early enough.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    number.as_i64().or_else(|| number.to_string().split_once('.')?.0.parse().ok())
+}
+
+/// RFC 4648, section 5, without padding, as RFC 7515 wants it.
+fn base64url(text: &str) -> Option<Vec<u8>> {
+    let (mut bits, mut held, mut bytes) = (0_u32, 0_u32, Vec::with_capacity(text.len() * 3 / 4));
+    for letter in text.bytes() {
+        bits = (bits << 6 | u32::from(six_bits(letter)?)) & 0xfff;
+        held += 6;
+        if 8 <= held {
+            held -= 8;
+            bytes.push(u8::try_from(bits >> held & 0xff).ok()?);
+        }
+    }
+    // A single letter of four is no byte.
+    (text.len() % 4 != 1).then_some(bytes)
+}
+
+fn six_bits(letter: u8) -> Option<u8> {
+    match letter {
+        b'A'..=b'Z' => Some(letter - b'A'),
+        b'a'..=b'z' => Some(letter - b'a' + 26),
+        b'0'..=b'9' => Some(letter - b'0' + 52),
+        b'-' => Some(62),
+        b'_' => Some(63),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
+
+    #[test]
+    fn expiry_and_principal_are_those_of_the_token() {
+        // {"sub":"relay","exp":1790000060}
+        let token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJyZWxheSIsImV4cCI6MTc5MDAwMDA2MH0.";
+        let claims = Claims { principal: "relay".to_owned(), expires: UnixMillis(1_790_000_060_000) };
+        assert_eq!(read(token, NOW), Ok(claims.clone()));
+        assert_eq!(read(token, UnixMillis(claims.expires.0 - 1)), Ok(claims.clone()));
+        assert_eq!(read(token, claims.expires), Err(TokenFault::Expired));
+    }
+
+    #[test]
+    fn what_cannot_be_shown_to_a_broker_is_named_without_the_token() {
+        for (token, fault) in [
+            ("", TokenFault::NotAJwt),
+            ("hunter2", TokenFault::NotAJwt),
+            ("hunter2.hunter2", TokenFault::NotAJwt),
+            ("a.hunter2.c", TokenFault::NotAJwt),
+            ("a.e30.c.hunter2", TokenFault::NotAJwt),
+            ("a.e30=.c", TokenFault::NotAJwt),
+            ("a\n.eyJzdWIiOiJyZWxheSIsImV4cCI6MTc5MDAwMDA2MC41fQ.c", TokenFault::NotAJwt),
+            ("a.e.c", TokenFault::NotAJwt),
+            // {}
+            ("a.e30.c", TokenFault::NoExpiry),
+            // {"exp":1790000060}
+            ("a.eyJleHAiOjE3OTAwMDAwNjB9.c", TokenFault::NoSubject),
+        ] {
+            assert_eq!(read(token, NOW), Err(fault), "{token}");
+            assert!(!fault.to_string().contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn the_whole_seconds_of_an_expiry_count() {
+        // {"sub":"relay","exp":1790000060.5}
+        let token = "a.eyJzdWIiOiJyZWxheSIsImV4cCI6MTc5MDAwMDA2MC41fQ.c";
+        assert_eq!(read(token, NOW).map(|claims| claims.expires), Ok(UnixMillis(1_790_000_060_000)));
+    }
+}
