@@ -133,6 +133,8 @@ pub(crate) struct Checker {
     kind: Kind,
     window: Time,
     records: Vec<BTreeMap<i64, Known>>,
+    /// Where each partition begins by now.
+    starts: Vec<i64>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) violation: Option<Violation>,
     pub(crate) in_doubt: usize,
@@ -148,6 +150,7 @@ impl Checker {
             kind: scenario.kind,
             window: u64::try_from(scenario.settings.window.as_millis()).expect("windows are short"),
             records: scenario.records.iter().map(|specs| specs.iter().map(known).collect()).collect(),
+            starts: scenario.starts.clone(),
             attempts: Vec::new(),
             violation: None,
             in_doubt: 0,
@@ -187,6 +190,9 @@ impl Checker {
         if let Some(first) = known.row.replace(row.clone()) {
             return self.blame(now, Law::G1, format!("{name} has a second row: {row:?} after {first:?}"));
         }
+        if row.kind == OutcomeKind::Lost {
+            self.blame(now, Law::G1, format!("{name} is said to be lost, and is there"));
+        }
         if row.kind == OutcomeKind::Delivered && (!taken || matches!(nature, Nature::Poisonous | Nature::Silent)) {
             self.blame(now, Law::G3, format!("{name} is said to be delivered, and Pinterest never took it"));
         }
@@ -203,6 +209,13 @@ impl Checker {
 
     /// One row for a range: of records that retention took, and that have no row yet.
     fn lost(&mut self, now: Time, partition: usize, range: std::ops::Range<i64>, row: &Row) {
+        if self.starts[partition] < range.end {
+            return self.blame(
+                now,
+                Law::G1,
+                format!("{partition}: {range:?} is said to be lost, and is not to its end"),
+            );
+        }
         for offset in range {
             let Some(known) = self.records[partition].get_mut(&offset) else { continue };
             if known.cut == Cut::No || row.kind != OutcomeKind::Lost {
@@ -214,9 +227,10 @@ impl Checker {
         }
     }
 
-    /// Retention takes a record.
-    pub(crate) fn cut(&mut self, now: Time, partition: usize, offset: i64) {
-        if let Some(known) = self.records[partition].get_mut(&offset) {
+    /// Retention takes the records before `start`.
+    pub(crate) fn cut(&mut self, now: Time, partition: usize, start: i64) {
+        self.starts[partition] = start;
+        for (_, known) in self.records[partition].range_mut(..start) {
             known.vanishes.get_or_insert(now);
             known.cut = Cut::Yes;
         }

@@ -31,8 +31,8 @@ impl World {
         self.input_starts[partition] = start;
         for spec in self.scenario.records[partition].iter_mut().filter(|spec| spec.offset < start) {
             spec.vanishes.get_or_insert(now);
-            self.checker.cut(now, partition, spec.offset);
         }
+        self.checker.cut(now, partition, start);
         self.trace.say(now, || format!("{partition} begins at {start}"));
     }
 

@@ -81,7 +81,16 @@ impl World {
         });
         let facts = self.facts(partition, stored, log_start, watermark);
         let (next_offset, lost_until, from, end) = match restore_plan::plan(&facts) {
-            Ok(Plan::FirstStart) => (facts.input.0, None, ChangelogOffset(watermark), ChangelogOffset(0)),
+            Ok(Plan::FirstStart) => {
+                let added = self.scenario.initial <= partition;
+                let from_end = added && self.is(Variant::AddedFromEnd);
+                let start = if from_end { facts.input.1 } else { facts.input.0 };
+                // The shell commits it before it reads, unless another owner was faster.
+                if self.kafka.transactions.stable(partition) == Some(None) {
+                    self.kafka.transactions.set(partition, Some(start.0));
+                }
+                (start, None, ChangelogOffset(watermark), ChangelogOffset(0))
+            }
             Ok(Plan::Continue { next_offset, lost_until, from, end }) => (next_offset, lost_until, from, end),
             Err(Halt::LedgerDeleted { .. }) if clamps => {
                 (NextOffset(stored?.next), None, ChangelogOffset(log_start), facts.changelog.1)

@@ -81,6 +81,8 @@ variants! {
     LostUnsaid: "P5", &[Kind::Positions];
     /// A topic that was created again is taken for the old one.
     IgnoresTopic: "P5", &[Kind::Positions];
+    /// Partitions that are added while processes run are read from their end.
+    AddedFromEnd: "P5", &[Kind::Growth];
     /// Redundant to T3's flush: alone it does no harm.
     WatermarkFirst: "P3", FM;
 }

@@ -188,6 +188,9 @@ impl World {
             variant,
             scenario,
         };
+        for added in world.scenario.initial..world.scenario.records.len() {
+            world.kafka.transactions.set(added, None);
+        }
         for slot in 0..processes {
             world.processes.push(Process::down());
             let delay = world.random.below(300);
