@@ -1,192 +1,204 @@
 //! What must never be shown: e-mail addresses, phone numbers, passwords and tokens are put into every input but those
 //! that a row shows by its contract, and everything that the process emits is searched for them.
 
+mod avro;
+mod forms;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use axum::Router;
 use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
-use pinrelay::commands::demo::scenario::DemoFeed;
+use pinrelay::commands::demo::records::Generator;
+use pinrelay::commands::demo::scenario::{DemoFeed, Lot, plan};
 use pinrelay::kafka::audit;
 use pinrelay::pinterest::sandbox::{Fault, Stage, When};
 use pinrelay::run::clock;
 use rdkafka::Message;
 use rdkafka::message::{Headers, OwnedMessage};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
+use self::avro::Place;
+use self::forms::{Canary, Search, hex};
 use super::collector::Collector;
 use super::desk::TOKEN;
 use super::metrics::free_port;
-use super::process::{binary, run};
+use super::process::{binary, run, text};
 use super::shop::{PATIENCE, Shop, Terms};
 use super::support::{Broker, Input};
 
-const EMAIL: &str = "Canary.Mail@example.com";
-const PHONE: &str = "+1 (555) 010-7788";
-const PASSWORD: &str = "Kan4rien-Pass";
-const SECRET: &str = "pina_c4n4ryT0ken9";
-
-/// Put into records, and told back by Pinterest and by the registry.
-const CANARIES: [&str; 4] = [EMAIL, PHONE, PASSWORD, SECRET];
-
-/// Of the configuration.
 const REGISTRY_PASSWORD: &str = "r3gistry-s3cret";
-const COLLECTOR_SECRET: &str = "Bearer c0llector-s3cret";
-const KAFKA_PASSWORD: &str = "kafk4-s3cret-pass";
+const AUTHORIZATION: &str = "Bearer c0llector-s3cret";
 
-/// Schema ids: of the orders' schema, of one that the registry does not know.
-const KNOWN: i32 = 101;
+/// Of the configuration, each in a file of this name.
+const SECRETS: [(&str, &str); 4] =
+    [("token", TOKEN), ("registry", REGISTRY_PASSWORD), ("collector", AUTHORIZATION), ("kafka", "kafk4-s3cret-pass")];
+
+/// Schema ids: of the first feed's schema, of one that the registry does not know.
+const FIRST_KNOWN: i32 = 101;
 const UNKNOWN: i32 = 999;
 
-/// Texts of an order, in the order of its fields, that are not the event's id.
-const SLOTS: usize = 19;
-const CURRENCY: usize = 0;
-const EMAIL_SLOT: usize = 6;
+/// What is put into a place: an e-mail address, a phone number, a password, a token, and the hash of an address.
+const KINDS: usize = 5;
 
-fn long(bytes: &mut Vec<u8>, value: i64) {
-    let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
-    while 0x7f < rest {
-        bytes.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
-        rest >>= 7;
+/// Inputs that are no field.
+const KEY: &str = "the record's key";
+const HEADER_KEY: &str = "a header's key";
+const HEADER: &str = "a header's value";
+const NO_RECORD: &str = "what is no record";
+const PINTEREST: &str = "Pinterest's message";
+const REGISTRY: &str = "the registry's message";
+
+/// Canaries of each place, no two places' alike: what is shown names the input that it comes from.
+struct Aviary(BTreeMap<String, [String; KINDS]>);
+
+impl Aviary {
+    fn open() -> Self {
+        let fields = DemoFeed::ALL.into_iter().flat_map(places);
+        let others = [KEY, HEADER_KEY, HEADER, NO_RECORD, PINTEREST, REGISTRY].map(str::to_owned);
+        Self((0..).zip(fields.chain(others)).map(|(n, place)| (place, breed(n))).collect())
     }
-    bytes.push(u8::try_from(rest).unwrap());
+
+    fn at(&self, place: &str) -> &[String; KINDS] {
+        &self.0[place]
+    }
+
+    fn canaries(&self) -> impl Iterator<Item = Canary> {
+        self.0
+            .iter()
+            .flat_map(|(place, texts)| texts.iter().map(|text| Canary { place: place.clone(), text: text.clone() }))
+    }
 }
 
-fn text(bytes: &mut Vec<u8>, text: &str) {
-    long(bytes, i64::try_from(text.len()).unwrap());
-    bytes.extend(text.as_bytes());
+fn breed(n: u8) -> [String; KINDS] {
+    assert!(n < 100, "there are numbers for a hundred places");
+    let name: String = [n / 26, n % 26].map(|letter| char::from(b'a' + letter)).iter().collect();
+    let hash = Sha256::digest(format!("hashed.{name}@example.com"));
+    [
+        format!("Canary.Mail{name}@example.com"),
+        format!("+1 (212) 555-01{n:02}"),
+        format!("Kan4rien{name}-Pass"),
+        format!("pina_c4n4ry{name}T0ken9"),
+        String::from_utf8(hex(&hash)).unwrap(),
+    ]
 }
 
-/// An order of `schemas/order.avsc` in Confluent's framing.
-fn order(id: &str, slots: &[&str; SLOTS]) -> Vec<u8> {
-    let mut bytes = [&[0], &KNOWN.to_be_bytes()[..]].concat();
-    let out = &mut bytes;
-    let mut slots = slots.iter();
-    let mut optional = |out: &mut Vec<u8>| {
-        long(out, 1);
-        text(out, slots.next().unwrap());
-    };
-    text(out, id);
-    long(out, 0); // tag_event_id: null
-    long(out, clock::wall().0);
-    long(out, 0); // channel: WEB
-    out.push(0); // no test order
-    out.extend([2, 1]); // marketing_consent: true
-    long(out, 0); // tracking_opt_out: null
-    // A text that is not optional has no branch before it.
-    let mut plain = Vec::new();
-    optional(&mut plain);
-    out.extend(&plain[1..]); // currency
-    long(out, 1999);
-    long(out, 1); // one item
-    let mut sku = Vec::new();
-    optional(&mut sku);
-    out.extend(&sku[1..]);
-    (0..3).for_each(|_| optional(out)); // name, category, brand
-    long(out, 2);
-    long(out, 999);
-    long(out, 0); // no more items
-    long(out, 1); // customer
-    let mut customer = Vec::new();
-    optional(&mut customer);
-    out.extend(&customer[1..]);
-    (0..4).for_each(|_| optional(out)); // email, phone, first and last name
-    long(out, 0); // birthday: null
-    long(out, 1); // address
-    (0..4).for_each(|_| optional(out)); // city, state, postal code, country
-    (0..5).for_each(|_| optional(out)); // click id, IP address, user agent, locale, page
-    bytes
+fn schema(feed: DemoFeed) -> Value {
+    serde_json::from_str(feed.schema()).unwrap()
 }
 
-/// Each canary in each place of an order alone, and in all of them; then what is no order.
-fn inputs(ids: &str) -> Vec<Input> {
-    let mut plain = ["plain"; SLOTS];
-    (plain[CURRENCY], plain[EMAIL_SLOT]) = ("EUR", "somebody@example.com");
-    let mut values = Vec::new();
-    for (n, canary) in CANARIES.into_iter().enumerate() {
-        values.push(order(&format!("{ids}-{n}"), &[canary; SLOTS]));
-        for place in 0..SLOTS {
-            let mut slots = plain;
-            slots[place] = canary;
-            values.push(order(&format!("{ids}-{n}-{place}"), &slots));
+/// Feed and path of each text that is not the event's id.
+fn places(feed: DemoFeed) -> Vec<String> {
+    let mut places = Vec::new();
+    avro::write(&schema(feed), &mut |place| {
+        if !place.names_the_event() {
+            places.push(named(feed, place));
         }
-        let framed = |id: i32| [&[0], &id.to_be_bytes()[..], canary.as_bytes()].concat();
-        values.extend([canary.as_bytes().to_vec(), framed(KNOWN), framed(UNKNOWN)]);
+        String::new()
+    });
+    places
+}
+
+fn named(feed: DemoFeed, place: &Place<'_>) -> String {
+    format!("{}.{}", feed.name(), place.path)
+}
+
+/// A text that is as it should be.
+fn plain(place: &Place<'_>) -> String {
+    match place.target {
+        target if target.contains("\"hashed\"") => String::from_utf8(hex(&Sha256::digest("plain"))).unwrap(),
+        target if target.contains("user_data.em") => "somebody@example.com".to_owned(),
+        target if target.contains("currency") => "EUR".to_owned(),
+        _ => "plain".to_owned(),
     }
-    let input = |(n, value)| {
-        let canary = CANARIES[n % CANARIES.len()];
-        let headers = [("traceparent", canary), (canary, canary), ("__value_schema_id", canary)];
-        let headers = headers.map(|(key, value): (&str, &str)| (key.to_owned(), value.as_bytes().to_vec())).to_vec();
-        Input { partition: 0, key: Some(canary.as_bytes().to_vec()), value: Some(value), headers }
+}
+
+fn schema_id(feed: DemoFeed) -> i32 {
+    (FIRST_KNOWN..).zip(DemoFeed::ALL).find(|(_, known)| *known == feed).unwrap().0
+}
+
+fn framed(id: i32, payload: &[u8]) -> Vec<u8> {
+    [&[0], &id.to_be_bytes()[..], payload].concat()
+}
+
+/// Each canary in each place of a record alone, and in all of them; then what is no record.
+fn inputs(aviary: &Aviary, feed: DemoFeed, ids: &str) -> Vec<Input> {
+    let (schema, places, id) = (schema(feed), places(feed), schema_id(feed));
+    let mut values = Vec::new();
+    for kind in 0..KINDS {
+        for alone in places.iter().map(Some).chain([None]) {
+            let event = format!("{ids}-{}-{}", feed.name(), values.len());
+            let payload = avro::write(&schema, &mut |place| {
+                let name = named(feed, place);
+                if place.names_the_event() {
+                    event.clone()
+                } else if alone.is_none_or(|alone| *alone == name) {
+                    aviary.at(&name)[kind].clone()
+                } else {
+                    plain(place)
+                }
+            });
+            values.push(framed(id, &payload));
+        }
+        let canary = aviary.at(NO_RECORD)[kind].as_bytes();
+        values.extend([canary.to_vec(), framed(id, canary), framed(UNKNOWN, canary)]);
+    }
+    let input = |(n, value): (usize, Vec<u8>)| {
+        let [key, header, header_key] = [KEY, HEADER, HEADER_KEY].map(|place| aviary.at(place)[n % KINDS].as_str());
+        let trace = format!("00-{:032x}-{:016x}-01", n + 1, n + 1);
+        let trace = if n % 2 == 0 { &trace } else { header };
+        let headers = [
+            ("traceparent", trace),
+            ("tracestate", header),
+            ("baggage", header),
+            ("__value_schema_id", header),
+            (header_key, header),
+        ];
+        let headers = headers.map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec())).to_vec();
+        Input { partition: 0, key: Some(key.as_bytes().to_vec()), value: Some(value), headers }
     };
     values.into_iter().enumerate().map(input).collect()
 }
 
 /// A registry that tells everything back where it does not know a schema.
-async fn registry() -> String {
-    async fn answer(uri: Uri) -> axum::response::Response {
-        let told = format!("{} {REGISTRY_PASSWORD}", CANARIES.join(" "));
-        match uri.path() {
-            "/schemas/ids/101" => axum::Json(json!({"schema": DemoFeed::Order.schema()})).into_response(),
-            path if path.starts_with("/subjects/") => axum::Json(json!({"id": 7})).into_response(),
-            path if path.starts_with("/schemas/") => {
-                (StatusCode::NOT_FOUND, axum::Json(json!({"error_code": 40403, "message": told}))).into_response()
-            }
-            _ => axum::Json(json!({"is_compatible": true, "compatibilityLevel": "BACKWARD", "id": 7})).into_response(),
+async fn registry(told: &[String]) -> String {
+    let told = format!("{} {REGISTRY_PASSWORD}", told.join(" "));
+    let known = DemoFeed::ALL.map(|feed| (format!("/schemas/ids/{}", schema_id(feed)), feed.schema()));
+    let answer = move |uri: Uri| async move {
+        let path = uri.path();
+        if let Some((_, schema)) = known.iter().find(|(known, _)| known == path) {
+            axum::Json(json!({"schema": schema})).into_response()
+        } else if path.starts_with("/subjects/") {
+            axum::Json(json!({"id": 7})).into_response()
+        } else if path.starts_with("/schemas/") {
+            (StatusCode::NOT_FOUND, axum::Json(json!({"error_code": 40403, "message": told}))).into_response()
+        } else {
+            axum::Json(json!({"is_compatible": true, "compatibilityLevel": "BACKWARD", "id": 7})).into_response()
         }
-    }
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
     format!("http://{address}")
 }
 
-/// An answer of Pinterest that tells everything back.
-fn echo(status: u16, nth: &str) -> Fault {
-    let message = format!("{nth}: {} and Bearer {TOKEN} are not what they should be", CANARIES.join(", "));
-    let body = json!({"code": 4196, "message": message}).to_string();
-    Fault::Answer { status, headers: BTreeMap::new(), body, at: Stage::BeforeTaking }
+/// Pinterest's word about one event that tells everything back.
+fn told(aviary: &Aviary) -> String {
+    format!("{} and Bearer {TOKEN} are not what they should be", aviary.at(PINTEREST).join(", "))
 }
 
-/// All forms in which a text may come to be shown.
-fn forms(canary: &str) -> Vec<Vec<u8>> {
-    let lower = canary.to_lowercase();
-    let digits: String = canary.chars().filter(char::is_ascii_digit).collect();
-    let mut plain = vec![lower.clone().into_bytes()];
-    if 8 < digits.len() {
-        plain.push(digits.into_bytes());
-    }
-    let mut forms = plain.clone();
-    for text in &plain {
-        let encoded = text.iter().map(|byte| match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(*byte).to_string(),
-            _ => format!("%{byte:02x}"),
-        });
-        forms.push(encoded.collect::<String>().into_bytes());
-        let hash = Sha256::digest(text);
-        forms.extend([hash.to_vec(), hex(text), hex(&hash)]);
-    }
-    // Letters of base64 are not the same in lower case: the text as it is, at each of the three alignments.
-    forms.extend((0..3).map(|shift| base64(canary.as_bytes(), shift).to_ascii_lowercase()));
-    forms
+fn answer(status: u16, body: &Value) -> [(When, Fault); 1] {
+    let fault = Fault::Answer { status, headers: BTreeMap::new(), body: body.to_string(), at: Stage::BeforeTaking };
+    [(When::Always, fault)]
 }
 
-fn hex(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
-}
-
-/// The letters that depend on the text alone where `shift` bytes stand before it.
-fn base64(text: &[u8], shift: usize) -> Vec<u8> {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bytes = [&[0; 2][..shift], text].concat();
-    let letters = bytes.chunks_exact(3).flat_map(|three| {
-        let bits = u32::from_be_bytes([0, three[0], three[1], three[2]]);
-        [18, 12, 6, 0].map(|by| LETTERS[usize::try_from(bits >> by & 63).unwrap()])
-    });
-    letters.skip(if shift == 0 { 0 } else { 4 }).collect()
+/// Of requests that hold one event each.
+fn answer_about(event: &Value) -> [(When, Fault); 1] {
+    let processed = u8::from(event["status"] == "processed");
+    answer(200, &json!({"num_events_received": 1, "num_events_processed": processed, "events": [event]}))
 }
 
 /// Key, value and headers.
@@ -197,26 +209,50 @@ fn bytes(message: &OwnedMessage) -> Vec<u8> {
     parts.concat().into_iter().chain(headers).collect()
 }
 
-#[test]
-fn what_is_searched_for_is_found_in_every_form() {
-    let hay = |text: &str| text.as_bytes().to_ascii_lowercase();
-    let found = |hay: Vec<u8>| forms(EMAIL).iter().any(|form| hay.windows(form.len()).any(|part| part == form));
-    for text in [
-        "to canary.mail@example.com",
-        "?em=canary.mail%40example.com",
-        "63616E6172792E6D61696C406578616D706C652E636F6D",
-        "Q2FuYXJ5Lk1haWxAZXhhbXBsZS5jb20=",
-        "IENhbmFyeS5NYWlsQGV4YW1wbGUuY29t",
-        "ICBDYW5hcnkuTWFpbEBleGFtcGxlLmNvbQ==",
-        &String::from_utf8(hex(&Sha256::digest(EMAIL.to_lowercase()))).unwrap(),
-    ] {
-        assert!(found(hay(text)), "{text}");
+/// Every command that reads the configuration, and what a person gets to read who wrote a secret into the file.
+async fn said_by_commands(shop: &Shop<'_>) -> Vec<(String, Vec<u8>)> {
+    let wrong = shop.folder().join("wrong.yaml");
+    let config = shop.config("right");
+    let mut text = fs::read_to_string(&config).unwrap();
+    for (file, secret) in SECRETS {
+        let reference = format!("{{file: {file}}}");
+        assert!(text.contains(&reference), "{text}");
+        text = text.replace(&reference, &format!("\"{secret}\""));
     }
-    assert!(!found(hay("canary mail example com")));
+    fs::write(&wrong, text).unwrap();
+    let mut said = Vec::new();
+    for (arguments, file, code) in [
+        (&["config", "check", "--json"][..], &config, 0),
+        (&["config", "check"], &config, 0),
+        (&["config", "check"], &wrong, 64),
+        (&["run"], &wrong, 64),
+    ] {
+        let mut command = binary();
+        command.args(arguments).arg("--config").arg(file);
+        said.push((arguments.join(" "), command, code));
+    }
+    said.push(("topics".to_owned(), shop.topics_command(&["--apply"]), 0));
+    let mut emitted = Vec::new();
+    for (name, command, code) in said {
+        let output = run(command).await;
+        let all = [output.stdout, output.stderr].concat();
+        assert_eq!(output.status.code(), Some(code), "{name}: {}", self::text(&all));
+        emitted.push((format!("`pinrelay {name}`"), all));
+    }
+    emitted
+}
+
+#[test]
+fn every_text_of_the_shipped_schemas_is_a_place_of_its_own() {
+    assert_eq!(DemoFeed::ALL.map(|feed| places(feed).len()), [19, 14, 9]);
+    let aviary = Aviary::open();
+    let texts: BTreeSet<String> = aviary.canaries().map(|canary| canary.text).collect();
+    assert_eq!(texts.len(), (19 + 14 + 9 + 6) * KINDS);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_the_process_emits_shows_what_is_personal_or_secret() {
+    let aviary = Aviary::open();
     let (collector, port) = (Collector::default(), free_port());
     let watch = format!(
         "admin: {{listen: \"127.0.0.1:{port}\"}}\n\
@@ -225,75 +261,134 @@ async fn nothing_that_the_process_emits_shows_what_is_personal_or_secret() {
     );
     let terms = Terms {
         watch,
-        registry: Some(registry().await),
+        registry: Some(registry(aviary.at(REGISTRY)).await),
         registry_auth: ", auth: {basic: {user: relay, password: {file: registry}}}",
         properties: ", sasl.username: relay, sasl.password: {file: kafka}",
+        lane: "batch_events: 1, concurrency: 4, backoff_min: 50ms, backoff_max: 1s",
         log: "pinrelay=trace,librdkafka=debug,info",
         ..Terms::default()
     };
     let mut shop = Shop::without_topics(Broker::shared().await, "canaries", 83, terms).await;
-    for (file, secret) in [("collector", COLLECTOR_SECRET), ("registry", REGISTRY_PASSWORD), ("kafka", KAFKA_PASSWORD)]
-    {
+    for (file, secret) in SECRETS {
         fs::write(shop.folder().join(file), secret).unwrap();
     }
     shop.create_topics().await;
-    shop.broker.produce(&shop.topic(DemoFeed::Order), inputs("first")).await;
-
-    shop.desk.faults([(When::Always, echo(403, "first"))]);
+    let refusal = json!({"code": 4196, "message": told(&aviary)});
+    shop.desk.faults(answer(403, &refusal));
+    let mut n_inputs = sell(&shop, &aviary, "refused").await;
     let relay = shop.spawn("a");
     shop.desk.until(PATIENCE, |stats| stats.requests_by_status.contains_key(&403)).await;
     let mut emitted = pages(port).await;
-    shop.desk.faults([(When::Always, echo(400, "second"))]);
-    let refused = |rows: &[OwnedMessage]| rows.iter().any(|row| reason(row) == "invalid_request");
-    shop.broker.read_until(&shop.audit_topic(), PATIENCE, refused).await;
-    emitted.extend(pages(port).await);
-    shop.desk.faults([]);
-    let more = inputs("second");
-    let n_inputs = 2 * more.len();
-    shop.broker.produce(&shop.topic(DemoFeed::Order), more).await;
-    shop.rows_reach(n_inputs).await;
-    emitted.extend(pages(port).await);
+    for (ids, faults) in [
+        ("refused", Some(answer(400, &refusal))),
+        ("failed", Some(answer_about(&json!({"status": "failed", "error_message": told(&aviary)})))),
+        ("warned", Some(answer_about(&json!({"status": "processed", "warning_message": told(&aviary)})))),
+        ("processed", None),
+    ] {
+        shop.desk.faults(faults.into_iter().flatten());
+        if ids != "refused" {
+            n_inputs += sell(&shop, &aviary, ids).await;
+        }
+        shop.rows_reach(n_inputs).await;
+        emitted.extend(pages(port).await);
+    }
     relay.leave(PATIENCE).await;
 
-    // What a person gets to read who wrote a secret into the file.
-    let wrong = shop.folder().join("wrong.yaml");
-    let text = fs::read_to_string(shop.config("wrong")).unwrap().replace("{file: token}", &format!("\"{TOKEN}\""));
-    fs::write(&wrong, text).unwrap();
-    let mut start = binary();
-    start.args(["run", "--config"]).arg(&wrong);
-    let refused = run(start).await;
-    assert_eq!(refused.status.code(), Some(64));
-    emitted.push(("refusal".to_owned(), [refused.stdout, refused.stderr].concat()));
-
+    emitted.extend(said_by_commands(&shop).await);
     emitted.extend(shop.logs().into_iter().map(|log| ("log".to_owned(), log.into_bytes())));
     emitted.extend(collector.bodies().into_iter().map(|body| ("OTLP".to_owned(), body.to_vec())));
+    assert!(collector.is_authorized_by(AUTHORIZATION));
+    assert!(!collector.spans().is_empty() && !collector.metrics().is_empty());
     let rows = shop.broker.read_all(&shop.audit_topic()).await;
-    let changelog = shop.broker.read_all(&format!("{}.order.changelog", shop.name)).await;
-    for (what, messages) in [("audit row", &rows), ("changelog", &changelog)] {
-        assert!(!messages.is_empty());
-        emitted.extend(messages.iter().map(|message| (what.to_owned(), bytes(message))));
-    }
-    assert!(collector.is_authorized_by(COLLECTOR_SECRET) && !collector.spans().is_empty());
-    let reasons: BTreeSet<String> = rows.iter().map(reason).collect();
-    for reason in ["processed", "invalid_request", "bad_framing", "unknown_schema"] {
-        assert!(reasons.contains(reason), "no row says {reason}: {reasons:?}");
+    emitted.extend(rows.iter().map(|message| ("audit row".to_owned(), bytes(message))));
+    let has_trace =
+        |row: &OwnedMessage| row.headers().is_some_and(|all| all.iter().any(|one| one.key == "traceparent"));
+    assert!(rows.iter().any(has_trace), "a trace goes on in the header of a row");
+    let is_told = |text: Option<&str>| text.is_some_and(|text| text.ends_with("are not what they should be"));
+    for feed in DemoFeed::ALL {
+        let changelog = shop.broker.read_all(&format!("{}.{}.changelog", shop.name, feed.name())).await;
+        assert!(!changelog.is_empty());
+        emitted.extend(changelog.iter().map(|message| ("changelog".to_owned(), bytes(message))));
+        let rows = rows.iter().map(|row| audit::read(row.payload().unwrap()).unwrap());
+        let rows: Vec<_> = rows.filter(|row| row.feed == feed.name()).collect();
+        let reasons: BTreeSet<&str> = rows.iter().map(|row| row.reason).collect();
+        for reason in ["processed", "invalid_request", "refused_by_pinterest", "bad_framing", "unknown_schema"] {
+            assert!(reasons.contains(reason), "no row of {} says {reason}: {reasons:?}", feed.name());
+        }
+        // Pinterest's words are there, and what is personal in them is not.
+        for reason in ["invalid_request", "refused_by_pinterest"] {
+            assert!(rows.iter().any(|row| row.reason == reason && is_told(row.detail)), "{reason}");
+        }
+        assert!(rows.iter().any(|row| is_told(row.warning)));
     }
 
-    let secrets = [TOKEN, REGISTRY_PASSWORD, COLLECTOR_SECRET, KAFKA_PASSWORD];
-    for canary in CANARIES.into_iter().chain(secrets) {
-        for form in forms(canary) {
-            for (what, bytes) in &emitted {
-                let lower = bytes.to_ascii_lowercase();
-                let at = lower.windows(form.len()).position(|part| part == form);
-                let shown = at.map(|at| String::from_utf8_lossy(&bytes[at.saturating_sub(200)..]).into_owned());
-                assert!(shown.is_none(), "{canary} is shown by {what}: {:.400}", shown.unwrap_or_default());
+    let secrets = SECRETS.map(|(file, secret)| {
+        let text = secret.trim_start_matches("Bearer ").to_owned();
+        Canary { place: format!("the secret in the file {file}"), text }
+    });
+    assert_nothing_is_shown(&Search::of(aviary.canaries().chain(secrets).collect()), &emitted);
+}
+
+#[tokio::test]
+async fn nothing_that_the_demo_says_shows_what_is_personal_in_its_records() {
+    const SEED: u64 = 9;
+    const RECORDS: u64 = 2_000;
+    let generator = Generator::try_new(SEED, clock::wall()).unwrap();
+    let mut personal = BTreeMap::new();
+    for record in generator.generate(RECORDS).filter(|record| plan(SEED, record.number).lot == Lot::Event) {
+        // After the marker and the fingerprint.
+        let value = record.value.expect("an event has a value");
+        avro::read(&schema(record.feed), &value[10..], &mut |place, text| {
+            // Postal codes and names of states are too short to be told from anything else.
+            if place.target.contains("user_data.") && 8 < text.len() {
+                personal.insert(text.to_owned(), named(record.feed, place));
             }
+        });
+    }
+    let places: BTreeSet<&String> = personal.values().collect();
+    for place in
+        ["order.customer.email", "order.customer.phone", "install.account.email", "in_store_purchase.loyalty.email"]
+    {
+        assert!(places.contains(&place.to_owned()), "{places:?}");
+    }
+
+    let mut demo = binary();
+    let (records, seed) = (RECORDS.to_string(), SEED.to_string());
+    demo.args(["demo", "--records", &records, "--seed", &seed, "--json"]).env("PINRELAY_LOG", "pinrelay=trace");
+    let demo = run(demo).await;
+    assert_eq!(demo.status.code(), Some(0), "{}", text(&demo.stderr));
+    let report: Value = serde_json::from_slice(&demo.stdout).expect("a report and nothing else");
+    assert_eq!(report["agrees"], true);
+    assert!(!demo.stderr.is_empty(), "it logs");
+    let canaries = personal.into_iter().map(|(text, place)| Canary { place, text });
+    let emitted = [("stdout".to_owned(), demo.stdout), ("stderr".to_owned(), demo.stderr)];
+    assert_nothing_is_shown(&Search::of(canaries.collect()), &emitted);
+}
+
+/// Panics if anything is shown, or would not be seen if it were: each canary at the end of each kind of what was emitted.
+fn assert_nothing_is_shown(search: &Search, emitted: &[(String, Vec<u8>)]) {
+    for (what, bytes) in emitted {
+        if let Some((canary, around)) = search.shown_by(bytes).first() {
+            panic!("{canary:?} is shown by {what}: {around}");
         }
+    }
+    let last: BTreeMap<&String, &Vec<u8>> = emitted.iter().map(|(what, bytes)| (what, bytes)).collect();
+    for (what, bytes) in last {
+        let leaks = search.canaries().iter().flat_map(|canary| [b" ", canary.text.as_bytes()].concat());
+        let leaking: Vec<u8> = bytes.iter().copied().chain(leaks).collect();
+        assert_eq!(search.shown_by(&leaking).len(), search.canaries().len(), "a leak into {what} is not seen");
     }
 }
 
-fn reason(row: &OwnedMessage) -> String {
-    audit::read(row.payload().unwrap()).unwrap().reason.to_owned()
+/// Writes the inputs of every feed; gives their count.
+async fn sell(shop: &Shop<'_>, aviary: &Aviary, ids: &str) -> usize {
+    let mut sold = 0;
+    for feed in DemoFeed::ALL {
+        let inputs = inputs(aviary, feed, ids);
+        sold += inputs.len();
+        shop.broker.produce(&shop.topic(feed), inputs).await;
+    }
+    sold
 }
 
 async fn pages(port: u16) -> Vec<(String, Vec<u8>)> {

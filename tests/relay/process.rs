@@ -26,7 +26,7 @@ pub(crate) enum Signal {
 }
 
 impl Relay {
-    /// Logs what `filter` lets through.
+    /// Logs what `filter` lets through. What it would say on stdout stands in the log too.
     pub(crate) fn spawn(config: &Path, log: PathBuf, filter: &str, environment: &[(&str, String)]) -> Self {
         let stderr = File::create(&log).unwrap();
         let child = binary()
@@ -35,7 +35,7 @@ impl Relay {
             .env("PINRELAY_LOG", filter)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(stderr.try_clone().unwrap())
             .stderr(stderr)
             .spawn()
             .expect("the binary is built before its tests");
