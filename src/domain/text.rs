@@ -5,9 +5,9 @@ use std::fmt;
 /// Text that another system wrote, made fit for an audit row or a log line.
 ///
 /// At most [`ForeignText::MAX_CHARS`] characters; control characters become spaces; runs that look like an e-mail
-/// address, a number of seven or more digits, or 64 hex digits become `***`, because Pinterest's messages are known to
-/// echo the values that they complain about; and so do words of eight or more characters that mix letters with digits,
-/// as passwords and tokens do.
+/// address, a number of seven or more digits, in one piece or in groups, or 64 hex digits become `***`, because
+/// Pinterest's messages are known to echo the values that they complain about; and so do words of eight or more
+/// characters that mix letters with digits, as passwords and tokens do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ForeignText(Box<str>);
 
@@ -24,6 +24,7 @@ impl ForeignText {
         // Longer than what can be kept, so that a masked run that straddles the cut is still seen whole.
         let head: String =
             text.chars().take(4 * Self::MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let head = mask_grouped(&head);
         let mut out = String::with_capacity(head.len());
         for (n, word) in head.split(' ').enumerate() {
             if 0 < n {
@@ -47,6 +48,39 @@ impl fmt::Display for ForeignText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Masks numbers whose digits stand in groups, as people write those of phones: the words that [`mask_word`] sees are
+/// too short each.
+fn mask_grouped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(char::is_numeric) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|c: char| !c.is_numeric() && !stands_between_digits(c)).unwrap_or(from.len());
+        let (group, behind) = from.split_at(end);
+        let number = group.trim_end_matches(|c: char| !c.is_numeric());
+        let is_split = number.contains(|c: char| c.is_whitespace() || !c.is_ascii());
+        let is_long = ForeignText::LONG_DIGITS <= number.chars().filter(|c| c.is_numeric()).count();
+        if is_split && is_long {
+            out.push_str(before.trim_end_matches(['+', '(']));
+            out.push_str("***");
+            out.push_str(&group[number.len()..]);
+        } else {
+            out.push_str(before);
+            out.push_str(group);
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Separators of phone numbers, dashes of any width, and marks that are not seen.
+fn stands_between_digits(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '-' | '.' | '(' | ')' | '/' | '+' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
 
 fn mask_word(word: &str, out: &mut String) {
@@ -99,6 +133,11 @@ mod tests {
             ("ph +49(30)123-4567 is not hashed", "ph *** is not hashed"),
             ("ph 5551234567, too", "ph ***, too"),
             ("code 4196 at index 12", "code 4196 at index 12"),
+            ("ph +1 212 555 0146, too", "ph ***, too"),
+            ("ph '(0)30 123 4567' is not hashed", "ph '***' is not hashed"),
+            ("+49\u{a0}30\u{2013}123\u{2011}45 67.", "***."),
+            ("\u{661}\u{662}\u{663}\u{664}\u{665}\u{666}\u{667} is no number", "*** is no number"),
+            ("12 of 1000 events", "12 of 1000 events"),
             ("data.12.user_data.em[0] is no sha256", "data.12.user_data.em[0] is no sha256"),
             ("'Kan4rien-Pass' and pina_c4n4ryT0ken", "'***' and pina_***"),
             (&format!("'{hash}' is unknown"), "'***' is unknown"),

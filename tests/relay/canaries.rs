@@ -79,7 +79,7 @@ fn breed(n: u8) -> [String; KINDS] {
     let hash = Sha256::digest(format!("hashed.{name}@example.com"));
     [
         format!("Canary.Mail{name}@example.com"),
-        format!("+1 (212) 555-01{n:02}"),
+        format!("+1 212 555 01{n:02}"),
         format!("Kan4rien{name}-Pass"),
         format!("pina_c4n4ry{name}T0ken9"),
         String::from_utf8(hex(&hash)).unwrap(),
