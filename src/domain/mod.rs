@@ -36,7 +36,7 @@ pub use personal::{Hashed, Personal, Secret};
 pub use reason::Reason;
 pub use record::{Mapped, Origin, Record};
 pub use settlement::Settlement;
-pub use text::ForeignText;
+pub use text::{ForeignText, is_invisible};
 pub use time::{BootTime, Now, UnixMillis, UnixSeconds};
 pub use trace::{SpanId, Trace, TraceContext, TraceId};
 pub use transaction::{Fate, OwnEntries, ReadFrom, Transaction, TransactionPart, Written};

@@ -50,6 +50,25 @@ impl fmt::Display for ForeignText {
     }
 }
 
+/// A mark that nobody sees and that says nothing: what copying and pasting leaves behind, and what turns the direction of
+/// writing. The joiners U+200C and U+200D are none: Persian and the scripts of India spell words with them.
+/// (Unicode 16, `Default_Ignorable_Code_Point` and `Bidi_Control`.)
+#[must_use]
+pub const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}'
+    )
+}
+
 /// Masks numbers whose digits stand in groups, as people write those of phones: the words that [`mask_word`] sees are
 /// too short each.
 fn mask_grouped(text: &str) -> String {
@@ -80,7 +99,8 @@ fn mask_grouped(text: &str) -> String {
 fn stands_between_digits(c: char) -> bool {
     c.is_whitespace()
         || matches!(c, '-' | '.' | '(' | ')' | '/' | '+' | '\u{2010}'..='\u{2015}' | '\u{2212}')
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+        || is_invisible(c)
+        || matches!(c, '\u{200c}' | '\u{200d}' | '\u{2061}'..='\u{2064}')
 }
 
 fn mask_word(word: &str, out: &mut String) {

@@ -166,7 +166,9 @@ async fn serve(
     let patience = kafka.timeouts.transaction;
     let restore_patience = kafka.timeouts.restore_patience;
     let reader = Restorer::new(Arc::clone(&kafka), process, partitions).map(Arc::new).map_err(StartFault::client)?;
-    tokio::spawn(restoring::authorize(Arc::downgrade(&reader)));
+    if kafka.oauth_token.is_some() {
+        tokio::spawn(restoring::authorize(Arc::downgrade(&reader)));
+    }
     let consumer = Consumer::open(&kafka, group_events).map_err(StartFault::client)?;
     let remote = consumer.remote();
     let transactions =

@@ -373,7 +373,7 @@ fn a_number_in_text_is_no_decimal_and_a_decimal_is_no_text() {
 }
 
 #[test]
-fn an_amount_of_too_many_digits_is_left_out_and_the_event_goes() {
+fn an_amount_of_too_many_digits_is_read_as_the_greatest_which_every_rule_refuses() {
     let decimal = r#"{"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 2}"#;
     let plan = plan(&format!(r#"{{"name": "v", "type": {decimal}, "pinterest": "custom_data.value"}}"#));
     let payload = [&[32][..], &[0x7f; 16]].concat();

@@ -175,6 +175,9 @@ mod tests {
             (Value::Float(-0.0), Ok("0")),
             (Value::Float(1e15), Err(DropReason::OutOfRange)),
             (Value::Integer(i64::MIN), Err(DropReason::OutOfRange)),
+            // What the decoder makes of more than 28 digits.
+            (Value::Decimal(Decimal::MAX), Err(DropReason::OutOfRange)),
+            (Value::Decimal(Decimal::MIN), Err(DropReason::OutOfRange)),
             (Value::Float(f64::NAN), Err(DropReason::Malformed)),
             (Value::Boolean(true), Err(DropReason::WrongKind)),
         ] {
@@ -201,6 +204,8 @@ mod tests {
             (Value::Text("three".into()), Err(DropReason::Malformed)),
             (Value::Integer(-1), Err(DropReason::OutOfRange)),
             (Value::Integer(101), Err(DropReason::OutOfRange)),
+            (Value::Decimal(Decimal::MAX), Err(DropReason::OutOfRange)),
+            (Value::Decimal(Decimal::MIN), Err(DropReason::OutOfRange)),
             (Value::Text("99999999999999999999".into()), Err(DropReason::OutOfRange)),
         ] {
             assert_eq!(integer(&value, 0, 100), expected);

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::texts::{is_ascii_graphic, is_invisible, lower_nfc};
+use super::texts::{is_ascii_graphic, lower_nfc};
 use super::{DropReason, Normal};
+use crate::domain::is_invisible;
 
 /// Longest address, in bytes: 64 of local part, `@`, 255 of domain (RFC 5321, 4.5.3.1).
 const MAX_BYTES: usize = 320;

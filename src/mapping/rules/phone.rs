@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, Region};
 
-use super::texts::{is_invisible, trimmed};
+use super::texts::trimmed;
 use super::{DropReason, Normal, calling_codes};
+use crate::domain::is_invisible;
 use crate::mapping::event_rules::PhoneRegion;
 
 /// Fewest and most digits of an international number, country code included. ITU-T E.164 names 15 as the most; the

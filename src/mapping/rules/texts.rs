@@ -6,6 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::codes::{LANGUAGES, find_code};
 use super::{DropReason, Normal};
+use crate::domain::is_invisible;
 use crate::mapping::value::Value;
 
 /// Lower case and composed (NFC): the form in which names in every script hash alike however they were typed.
@@ -35,24 +36,6 @@ fn is_below_the_marks(text: &str) -> bool {
 fn lower_nfc_of_any(text: &str) -> String {
     let composed: String = text.nfc().collect();
     composed.to_lowercase().nfc().collect()
-}
-
-/// A mark that nobody sees and that says nothing: what copying and pasting leaves behind, and what turns the direction of
-/// writing. The joiners U+200C and U+200D are none: Persian and the scripts of India spell words with them.
-/// (Unicode 16, `Default_Ignorable_Code_Point` and `Bidi_Control`.)
-pub(crate) const fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}'
-    )
 }
 
 /// What `rule` makes of the text without invisible marks, and without white space and joiners around it.
