@@ -27,7 +27,6 @@ mod tests;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::domain::{CallLimit, LaneMode};
 use crate::pipeline::{LaneSettings, Rules, Settings};
@@ -206,7 +205,7 @@ impl Config {
             tick_min,
             tick_max,
             processes: NonZeroU32::new(processes).unwrap_or(NonZeroU32::MIN),
-            shared_limits: vec![TEST_CALLS],
+            shared_limits: vec![CallLimit::TEST_POSTS],
             // The retention of the changelog is longer than the window.
             rewrite_after: window / 3,
             lanes: self.lanes.iter().map(lane_settings).collect(),
@@ -221,10 +220,6 @@ impl Config {
 pub fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
-
-/// The one limit that lanes share: test calls, for each app and second (Pinterest's developer documentation of test
-/// events, September 2026).
-const TEST_CALLS: CallLimit = CallLimit { calls: NonZeroU32::new(10).expect("not zero"), per: Duration::from_secs(1) };
 
 fn lane_settings(lane: &Lane) -> LaneSettings {
     LaneSettings {

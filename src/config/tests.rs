@@ -117,7 +117,7 @@ fn a_minimal_file_gets_the_documented_defaults() {
 
     // What the core takes for granted where nobody says otherwise.
     let lanes = vec![LaneSettings::default()];
-    let defaults = Settings { shared_limits: vec![TEST_CALLS], lanes, ..Settings::default() };
+    let defaults = Settings { shared_limits: vec![CallLimit::TEST_POSTS], lanes, ..Settings::default() };
     assert_eq!(format!("{:?}", config.pipeline_settings()), format!("{defaults:?}"));
 }
 

@@ -11,6 +11,14 @@ pub struct CallLimit {
 }
 
 impl CallLimit {
+    /// Posts of all lanes in test mode. Pinterest grants an app ten test calls a second (its developer documentation of
+    /// rate limits, September 2026): one is for [`Self::QUESTIONS`], and one is left over for calls that arrive in another
+    /// second than the one they were sent in.
+    pub const TEST_POSTS: Self = Self::per_second(NonZeroU32::new(8).expect("not zero"));
+
+    /// Test calls without an event, which ask at a start whether token and ad account are accepted.
+    pub const QUESTIONS: Self = Self::per_second(NonZeroU32::MIN);
+
     /// `None` if it would allow no call, or calls in no time.
     #[must_use]
     pub fn try_new(calls: u32, per: Duration) -> Option<Self> {
@@ -20,6 +28,10 @@ impl CallLimit {
     #[must_use]
     pub const fn per_minute(calls: NonZeroU32) -> Self {
         Self { calls, per: Duration::from_mins(1) }
+    }
+
+    const fn per_second(calls: NonZeroU32) -> Self {
+        Self { calls, per: Duration::from_secs(1) }
     }
 
     /// From one call to the next where `processes` spend the limit evenly and each keeps to its whole part of it.

@@ -4,18 +4,24 @@
 //! records and goes on by itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::domain::Answer;
+use tokio::time::sleep;
+
+use crate::domain::{Answer, NotTaken};
 use crate::pinterest::Client;
 use crate::pipeline::Trouble;
 
 use super::picture;
 
-/// Asks for each lane, and says which are refused.
-pub(super) async fn ask(lanes: Vec<(String, Arc<Client>)>) {
+/// Asks for each lane, one each `turn`, and says which are refused.
+pub(super) async fn ask(lanes: Vec<(String, Arc<Client>)>, turn: Duration) {
     for (lane, client) in lanes {
         let answered = client.ask().await;
-        if let Answer::NotTaken { cause, .. } = answered.answer {
+        // What is throttled is not looked at, so that nothing is known about token and account.
+        if let Answer::NotTaken { cause, .. } = answered.answer
+            && cause != NotTaken::Throttled
+        {
             let problem = picture::words(Trouble::NotTaken(cause));
             let answer = answered.attempt.message.map(|message| message.to_string());
             tracing::warn!(
@@ -26,5 +32,6 @@ pub(super) async fn ask(lanes: Vec<(String, Arc<Client>)>) {
                 "the lane is refused; its records wait"
             );
         }
+        sleep(turn).await;
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::config::{self, Config, Feed, Framing as ConfiguredFraming, Registry as ConfiguredRegistry};
-use crate::domain::LaneMode;
+use crate::domain::{CallLimit, LaneMode};
 use crate::kafka::audit::{AuditEncoder, AuditFraming, AuditSettings, SCHEMA};
 use crate::kafka::framing::Framing;
 use crate::kafka::registry::Registry;
@@ -107,9 +107,10 @@ impl Parts {
 
     /// Says which lanes are refused as they are.
     pub fn ask_lanes(&self) -> impl Future<Output = ()> + Send + use<> {
-        let Lasting { config, clients, .. } = &self.lasting;
+        let Lasting { config, core, clients, .. } = &self.lasting;
         let lanes = config.lanes.iter().zip(clients).filter(|(lane, _)| lane.mode != LaneMode::Shadow);
-        asking::ask(lanes.map(|(lane, client)| (lane.name.clone(), Arc::clone(client))).collect())
+        let lanes = lanes.map(|(lane, client)| (lane.name.clone(), Arc::clone(client))).collect();
+        asking::ask(lanes, CallLimit::QUESTIONS.interval(core.processes))
     }
 
     fn compile(config: &Config) -> Result<Compiled, StartFault> {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use pinrelay::commands::demo::records::REFUSED_EVENT_IDS;
 use pinrelay::domain::{AdAccountId, Secret};
-use pinrelay::pinterest::sandbox::{Counting, EventsToFail, Fault, FaultScript, KeyCount, Limit, Stats, Tokens, When};
+use pinrelay::pinterest::sandbox::{
+    Arrival, Counting, EventsToFail, Fault, FaultScript, KeyCount, Limit, Stats, Tokens, When,
+};
 use pinrelay::pinterest::{Sandbox, SandboxSettings};
 use pinrelay::run::clock;
 use tokio::net::TcpListener;
@@ -76,9 +78,14 @@ impl Desk {
         self.sandbox.faults(script).expect("a script that makes sense");
     }
 
+    /// Every event that arrived, in order.
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
+        self.sandbox.arrivals(0, usize::MAX)
+    }
+
     /// When events of an account arrived, in milliseconds since 1970, in order.
     pub(crate) fn arrivals_of(&self, account: &str) -> Vec<i64> {
-        let all = self.sandbox.arrivals(0, usize::MAX);
+        let all = self.arrivals();
         all.into_iter().filter(|arrival| *arrival.account == *account).map(|arrival| arrival.at_ms).collect()
     }
 
@@ -105,7 +112,7 @@ impl Desk {
     /// Events that were posted more than once, with the times of their posts in order.
     pub(crate) fn posted_again(&self) -> HashMap<(String, String), Vec<i64>> {
         let mut posts: HashMap<_, Vec<i64>> = HashMap::new();
-        for arrival in self.sandbox.arrivals(0, usize::MAX) {
+        for arrival in self.arrivals() {
             posts.entry((arrival.event_name.into(), arrival.event_id.into())).or_default().push(arrival.at_ms);
         }
         posts.retain(|_, times| 1 < times.len());

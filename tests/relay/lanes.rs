@@ -1,11 +1,14 @@
-//! Three lanes: one whose Pinterest cannot be reached, one with 60 calls a minute, one that is fine.
+//! Three lanes: one whose Pinterest cannot be reached, one with 60 calls a minute, one that is fine; and many in test
+//! mode, which have one budget together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pinrelay::commands::demo::scenario::DemoFeed;
 use pinrelay::config::process_environment;
 use pinrelay::domain::OutcomeKind;
+use pinrelay::kafka::audit;
+use rdkafka::Message;
 use tokio::time::{Instant, sleep};
 
 use super::account::Account;
@@ -130,4 +133,64 @@ async fn a_fine_lane_goes_on_beside_a_dead_and_a_limited_one_and_memory_is_bound
     // A call that a busy machine holds up for a second comes into the budget of the next minute.
     assert!(statuses.get(&429).copied().unwrap_or_default() <= minutes(), "{statuses:?}");
     assert!(memory <= MOST_MEMORY_MIB, "{memory} MiB");
+}
+
+/// A lane each for so many ad accounts: far more than the test calls of a second.
+const TRIAL_ACCOUNTS: u64 = 14;
+
+/// Test requests that Pinterest answers in a second, and events that it looks at in each.
+const TEST_CALLS_A_SECOND: usize = 10;
+const TEST_EVENTS_A_CALL: usize = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lanes_in_test_mode_keep_to_one_budget_together_and_their_rows_say_that_they_tested() {
+    let terms = Terms {
+        lane: "test: true",
+        more_lanes: |url| {
+            let trial = |n| {
+                let account = 549_755_885_176 + n;
+                format!(
+                    "  - {{name: trial-{n}, ad_account_id: \"{account}\", base_url: \"{url}\", \
+                     token: {{file: token}}, test: true}}\n"
+                )
+            };
+            (0..TRIAL_ACCOUNTS).map(trial).collect()
+        },
+        lane_of: |feed| match feed {
+            DemoFeed::Order => "main",
+            DemoFeed::Install => "trial-0",
+            DemoFeed::InStorePurchase => "trial-1",
+        },
+        ..Terms::default()
+    };
+    let mut shop = Shop::open(Broker::shared().await, "lanes-of-tests", 63, terms).await;
+    shop.sell(1_000).await;
+    let relay = shop.spawn("a");
+    shop.settled().await;
+    relay.leave(PATIENCE).await;
+
+    let statuses = shop.desk.stats().requests_by_status;
+    assert_eq!(statuses.get(&429), None, "{statuses:?}");
+    let arrivals = shop.desk.arrivals();
+    assert!(arrivals.iter().all(|arrival| arrival.test));
+    let accounts: BTreeSet<_> = arrivals.iter().map(|arrival| &arrival.account).collect();
+    assert_eq!(accounts.len(), 3, "each feed's lane has posted");
+    let mut calls: BTreeMap<u64, (i64, usize)> = BTreeMap::new();
+    for arrival in &arrivals {
+        calls.entry(arrival.request).or_insert((arrival.at_ms, 0)).1 += 1;
+    }
+    assert!(calls.values().all(|(_, events)| *events <= TEST_EVENTS_A_CALL), "{calls:?}");
+    let times: Vec<i64> = calls.values().map(|(at, _)| *at).collect();
+    let within_a_second = |first: &i64| times.iter().filter(|at| (*first..first + 1_000).contains(*at)).count();
+    let most = times.iter().map(within_a_second).max().unwrap();
+    println!("{} test events in {} calls, at most {most} of them in a second", arrivals.len(), calls.len());
+    assert!(2 * TEST_CALLS_A_SECOND < calls.len() && most <= TEST_CALLS_A_SECOND, "{times:?}");
+
+    let rows = shop.broker.read_all(&shop.audit_topic()).await;
+    assert_eq!(rows.len(), shop.planned.len());
+    for row in &rows {
+        let row = audit::read(row.payload().unwrap()).unwrap();
+        assert_eq!(row.test, row.ad_account_id.is_some(), "{} {}", row.feed, row.reason);
+        assert!(row.test || row.outcome != OutcomeKind::Delivered);
+    }
 }

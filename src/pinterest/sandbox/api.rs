@@ -20,7 +20,7 @@ use super::connection::Line;
 use super::faults::{End, FailureForm, Stage, Trouble};
 use super::judge::{Judgement, judge, text};
 use super::limiter::{Limit, Passed, Standing};
-use super::{Accounts, Sandbox, Tokens};
+use super::{Accounts, Sandbox, TEST_CALLS, Tokens};
 
 /// Events of a test request that are processed (Pinterest's developer documentation, September 2026).
 const TEST_EVENTS: usize = 20;
@@ -82,7 +82,7 @@ impl Sandbox {
             return Ok(refuse(StatusCode::NOT_FOUND, 2, "there is no such ad account").into_response());
         };
         let now = (self.settings().clock)();
-        let limited = self.state().faults.count(&account, now);
+        let limited = self.count(&account, mode(&post.query), now);
         if let Some((limit, standing @ Standing { passed: Passed::No, .. })) = &limited {
             let refusal =
                 refuse(StatusCode::TOO_MANY_REQUESTS, 8, "You have exceeded your rate limit. Try again later.");
@@ -93,6 +93,17 @@ impl Sandbox {
             Some((limit, standing)) => named(response, limit, standing),
             None => response,
         })
+    }
+
+    /// Counts a call; what the limit says that it meets: that of test requests where those are too many, else its
+    /// account's, if it has one.
+    fn count(&self, account: &AdAccountId, mode: Option<Mode>, now: UnixMillis) -> Option<(Limit, Standing)> {
+        let mut state = self.state();
+        let test = (mode == Some(Mode::Test)).then(|| (TEST_CALLS, state.test_calls.call(now.0.unsigned_abs())));
+        match test {
+            Some((_, Standing { passed: Passed::No, .. })) => test,
+            Some(_) | None => state.faults.count(account, now).or(test),
+        }
     }
 
     /// A request that keeps within its limit.
@@ -183,6 +194,15 @@ impl Sandbox {
     }
 }
 
+/// `None` if the query says neither.
+fn mode(query: &str) -> Option<Mode> {
+    match query.split('&').find_map(|pair| pair.strip_prefix("test=")) {
+        None | Some("false") => Some(Mode::Live),
+        Some("true") => Some(Mode::Test),
+        Some(_) => None,
+    }
+}
+
 /// The events and the mode of a request, or the answer that refuses all of it.
 fn check(post: &Post) -> Result<(CheckedRequest, Mode), Refusal> {
     let json = |value: &HeaderValue| {
@@ -191,11 +211,8 @@ fn check(post: &Post) -> Result<(CheckedRequest, Mode), Refusal> {
     if !post.headers.get(CONTENT_TYPE).is_some_and(json) {
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, 0, "expected application/json"));
     }
-    let mode = match post.query.split('&').find_map(|pair| pair.strip_prefix("test=")) {
-        None | Some("false") => Mode::Live,
-        Some("true") => Mode::Test,
-        Some(_) => return Err(refuse(StatusCode::BAD_REQUEST, 4196, "Invalid request: test is true or false")),
-    };
+    let mode = mode(&post.query)
+        .ok_or_else(|| refuse(StatusCode::BAD_REQUEST, 4196, "Invalid request: test is true or false"))?;
     let body = post.body.as_ref().map_err(|fault| refuse(fault.status(), 0, &fault.body_text()))?;
     let checked = check_request(body).map_err(|faults| {
         let faults: Vec<String> = faults.iter().take(3).map(describe).collect();

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::{Answer, CallLimit, NotTaken};
-use crate::pinterest::testing::{Served, account, clock, event};
+use crate::pinterest::client::{ClientSettings, Mode};
+use crate::pinterest::testing::{Served, account, client, clock, event, settings};
 
 fn script(text: &str) -> FaultScript {
     serde_json::from_str(text).expect("a script")
@@ -59,6 +60,29 @@ async fn an_account_without_a_limit_has_none_and_a_script_with_the_same_limits_g
         let answered = client.post(&events).await;
         assert_eq!((answered.attempt.status, answered.limit.is_some()), (Some(status), named), "{text}");
     }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn an_eleventh_test_request_of_a_second_is_answered_by_429_for_whatever_account_and_a_live_one_is_not() {
+    let served = Served::plain().await;
+    let client = |ad_account: &str, mode| {
+        let ad_account = AdAccountId::try_new(ad_account).expect("digits");
+        client(ClientSettings { ad_account, mode, ..settings(served.port) })
+    };
+    let (one, other) = (client("1", Mode::Test), client("2", Mode::Test));
+    let events = [event("checkout", "1")];
+    let ten_a_second = CallLimit::try_new(10, Duration::from_secs(1));
+    for _ in 0..5 {
+        assert_eq!(one.post(&events).await.limit, ten_a_second);
+        // A question is a test request, too.
+        assert_eq!(other.ask().await.attempt.status, Some(400));
+    }
+    let throttled = Answer::NotTaken { cause: NotTaken::Throttled, retry_after: Some(Duration::from_secs(1)) };
+    for refused in [one.post(&events).await, other.post(&events).await, client("3", Mode::Live).ask().await] {
+        assert_eq!((refused.answer, refused.limit), (throttled.clone(), ten_a_second));
+    }
+    assert_eq!(client("3", Mode::Live).post(&events).await.attempt.status, Some(200));
     served.stop().await;
 }
 

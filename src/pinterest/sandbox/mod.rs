@@ -16,7 +16,8 @@
 //!
 //! Where Pinterest's documents disagree or are silent, this is how it behaves here: an event name outside the
 //! documented list fails, or is warned about ([`UnknownNames`]); an event more than a minute ahead of the clock fails;
-//! the events of a test request beyond the twentieth fail.
+//! the events of a test request beyond the twentieth fail; a test request is answered by 429 if ten others came in the
+//! second before it, for whatever accounts.
 
 mod api;
 mod arrivals;
@@ -46,6 +47,11 @@ pub use limiter::{Counting, Limit};
 use arrivals::Arrivals;
 use connection::{CuttableListener, Line};
 use faults::Faults;
+use limiter::Limiter;
+
+/// Test requests of an app, which is here whoever posts: 10 a second (Pinterest's developer documentation of rate
+/// limits, September 2026). How they are counted is not documented; a sliding second is the strictest way.
+const TEST_CALLS: Limit = Limit { calls: 10, per_ms: 1_000, counted: Counting::Sliding, account: None };
 
 /// What the sandbox accepts and how it begins.
 #[derive(Clone, Debug)]
@@ -118,6 +124,7 @@ struct State {
     /// When they expire.
     tokens_until: Option<UnixMillis>,
     faults: Faults,
+    test_calls: Limiter,
 }
 
 impl Sandbox {
@@ -238,6 +245,7 @@ impl State {
             tokens: settings.tokens.clone(),
             tokens_until: None,
             faults: Faults::new(settings.faults.clone(), (settings.clock)(), settings.seed),
+            test_calls: Limiter::new(&TEST_CALLS),
         }
     }
 }
