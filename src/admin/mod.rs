@@ -53,7 +53,7 @@ pub struct Status {
 pub struct Credentials {
     /// How often new clients took over.
     pub renewed: u64,
-    /// Why those on disk are not in use.
+    /// Why those on disk are not in use, or of no use.
     pub refused: Option<String>,
 }
 

@@ -1,7 +1,6 @@
 //! librdkafka clients: what each kind is configured with, and where their own words go.
 
 use std::error::Error;
-use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -11,10 +10,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 
-use super::deadline;
+use super::credential::Credential;
 use super::native;
-use super::oauth::TokenSource;
-use super::repeats::Repeats;
+use super::repeats::repeats;
 use super::settings::KafkaSettings;
 
 /// What a reader sees of transactions.
@@ -110,11 +108,11 @@ const NO_TOKEN: &str = "Failed to acquire SASL OAUTHBEARER token";
 
 /// Hands librdkafka's log lines and errors to `tracing`.
 #[derive(Clone, Debug)]
-pub(super) struct Logging(Option<TokenSource>);
+pub(super) struct Logging(Credential);
 
 impl Logging {
     pub(super) fn of(settings: &KafkaSettings) -> Self {
-        Self(settings.oauth_token.clone())
+        Self(settings.credential.clone())
     }
 }
 
@@ -128,16 +126,10 @@ pub(super) fn open_reader(settings: &KafkaSettings, isolation: Isolation) -> Res
 /// Gives a client the token of OAUTHBEARER as it is now, where there is one: when it begins, because it would ask for one
 /// only after a second, and now and then one that is not polled, because that one never asks.
 pub(super) fn authorize<C: ClientContext>(settings: &KafkaSettings, client: &Client<C>) {
-    // The source says by itself why there is none.
-    let Some(token) = settings.oauth_token.as_ref().and_then(|source| source.token().ok()) else { return };
-    if let Err(why) = native::show_token(client, token) {
-        tracing::warn!(why, "a token for Kafka is not taken");
+    let Some(token) = settings.credential.token() else { return };
+    if let Err(cause) = native::show_token(client, token) {
+        tracing::warn!(cause, "a token for Kafka is not taken");
     }
-}
-
-/// For contexts: the next token of a client that is polled.
-pub(super) fn token(source: Option<&TokenSource>) -> Result<OAuthToken, Box<dyn Error>> {
-    Ok(source.ok_or("`kafka.oauth_token` is not set")?.token()?)
 }
 
 impl ClientContext for Logging {
@@ -150,40 +142,35 @@ impl ClientContext for Logging {
     fn stats(&self, _: Statistics) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.0.note(&error, reason);
         report(&error, reason);
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        token(self.0.as_ref())
+        self.0.next_token()
     }
 }
 
 impl ConsumerContext for Logging {}
-
-/// What the clients of this process have said.
-static SAID: LazyLock<Mutex<Repeats>> = LazyLock::new(Mutex::default);
-
-/// How often a line was not said since it was said last; `None` if it is not worth another one now.
-fn repeats(line: &str) -> Option<u64> {
-    SAID.lock().unwrap_or_else(PoisonError::into_inner).say(line, deadline::now())
-}
 
 /// For contexts that have more to do than [`Logging`].
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     // Every client gets the configured properties, and each kind knows some that the others do not.
     let is_expected = facility == "CONFWARN" && message.contains("will be ignored by this");
     if is_expected || matches!(level, RDKafkaLogLevel::Debug) {
-        tracing::debug!(target: "librdkafka", facility, "{message}");
+        tracing::debug!(target: "librdkafka", facility, said = message, "the client library says");
         return;
     }
     let Some(repeats) = repeats(message) else { return };
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-            tracing::error!(target: "librdkafka", facility, repeats, "{message}");
+            tracing::error!(target: "librdkafka", facility, repeats, said = message, "the client library says");
         }
-        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, repeats, "{message}"),
+        RDKafkaLogLevel::Warning => {
+            tracing::warn!(target: "librdkafka", facility, repeats, said = message, "the client library says");
+        }
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-            tracing::info!(target: "librdkafka", facility, repeats, "{message}");
+            tracing::info!(target: "librdkafka", facility, repeats, said = message, "the client library says");
         }
     }
 }
@@ -201,5 +188,5 @@ pub(super) fn report(error: &KafkaError, reason: &str) {
     }
     // Most errors of a connection were said as a line of the log already, in the same words.
     let Some(repeats) = repeats(reason) else { return };
-    tracing::warn!(target: "librdkafka", %error, reason, repeats, "client error");
+    tracing::warn!(target: "librdkafka", %error, repeats, said = reason, "client error");
 }

@@ -11,8 +11,8 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::{ClientContext, Statistics};
 
 use super::client;
+use super::credential::Credential;
 use super::deadline::Deadline;
-use super::oauth::TokenSource;
 use super::settings::KafkaSettings;
 
 /// What a produced record is, told to librdkafka and back.
@@ -47,7 +47,7 @@ pub(super) type Span = Option<(i64, i64)>;
 pub(super) struct Deliveries {
     reports: Mutex<Reports>,
     all_in: Condvar,
-    oauth_token: Option<TokenSource>,
+    credential: Credential,
 }
 
 #[derive(Default)]
@@ -59,7 +59,7 @@ struct Reports {
 
 impl Deliveries {
     pub(super) fn of(settings: &KafkaSettings) -> Self {
-        Self { oauth_token: settings.oauth_token.clone(), ..Self::default() }
+        Self { credential: settings.credential.clone(), ..Self::default() }
     }
 
     /// Forgets everything: a transaction with `parts` parts begins.
@@ -132,11 +132,12 @@ impl ClientContext for Deliveries {
     fn stats(&self, _: Statistics) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.credential.note(&error, reason);
         client::report(&error, reason);
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        client::token(self.oauth_token.as_ref())
+        self.credential.next_token()
     }
 }
 

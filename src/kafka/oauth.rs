@@ -49,8 +49,8 @@ impl TokenSource {
         let fault = token.as_ref().err();
         let mut known = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         if fault != known.as_ref() {
-            if let Some(why) = fault {
-                tracing::warn!(why, "there is no token for Kafka");
+            if let Some(cause) = fault {
+                tracing::warn!(cause, "there is no token for Kafka");
             }
             *known = fault.cloned();
         }

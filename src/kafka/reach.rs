@@ -57,9 +57,7 @@ pub(super) fn reader(settings: &KafkaSettings) -> Result<BaseConsumer<Noting>, K
 /// Returns when a broker has answered, or has refused the credentials, or the time of a request is over. Blocks.
 pub(super) fn reach(settings: &KafkaSettings, reader: &BaseConsumer<Noting>) -> Result<(), String> {
     // Without one librdkafka does not even try to connect.
-    if let Some(source) = &settings.oauth_token {
-        source.check()?;
-    }
+    settings.credential.check()?;
     let deadline = Deadline::after(settings.timeouts.request);
     loop {
         let Err(error) = reader.fetch_metadata(Some(&settings.audit_topic), SLICE) else { return Ok(()) };

@@ -359,11 +359,12 @@ impl ClientContext for Member {
     fn stats(&self, _: Statistics) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.settings.credential.note(&error, reason);
         client::report(&error, reason);
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        client::token(self.settings().oauth_token.as_ref())
+        self.settings.credential.next_token()
     }
 }
 

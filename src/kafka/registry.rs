@@ -19,6 +19,8 @@ use uuid::Uuid;
 
 use crate::domain::{BootTime, ForeignText, Secret};
 
+use super::refusals::Refusals;
+
 /// How the registry is asked.
 #[derive(Clone, Debug)]
 pub struct RegistrySettings {
@@ -118,6 +120,7 @@ pub struct Registry {
     base: Url,
     client: Client,
     credentials: Box<dyn CredentialSource>,
+    refusals: Refusals,
     /// The outer lock is held for a look, an inner one through the request: one request in flight for an id.
     schemas: std::sync::Mutex<HashMap<SchemaName, Arc<Mutex<Learnt>>>>,
 }
@@ -149,7 +152,19 @@ impl Registry {
             .user_agent(concat!("pinrelay/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| refused(format!("no client for it: {error}")))?;
-        Ok(Self { settings, base, client, credentials, schemas: std::sync::Mutex::default() })
+        Ok(Self {
+            settings,
+            base,
+            client,
+            credentials,
+            refusals: Refusals::default(),
+            schemas: std::sync::Mutex::default(),
+        })
+    }
+
+    /// Reads the credentials again, as a request does. Whether they are there, and were not refused within the last minute.
+    pub fn has_credentials(&self) -> bool {
+        self.credentials.read().is_ok() && self.refusals.why().is_none()
     }
 
     /// The schema of this name and all that it refers to.
@@ -309,6 +324,7 @@ impl Registry {
             body.extend_from_slice(&chunk);
         }
         if status.is_success() {
+            self.refusals.end();
             let parsed = serde_json::from_slice(&body);
             return parsed
                 .map_err(|_| self.retry(format!("answered {status} with something else than a schema")).into());
@@ -321,6 +337,9 @@ impl Registry {
         let code = said.as_ref().map(|said| said.error_code);
         let words = said.map_or(ForeignText::new(""), |said| ForeignText::new(&said.message));
         let cause = format!("answered {status} {words}").trim_end().to_owned();
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            self.refusals.note(&cause);
+        }
         match status {
             StatusCode::NOT_FOUND if code.is_some_and(|code| NOT_FOUND_CODES.contains(&code)) => {
                 Failure::NotFound { cause }

@@ -317,16 +317,19 @@ async fn credentials_are_read_before_every_request() {
             self.0.lock().unwrap().pop_front().expect("no request beyond these")
         }
     }
-    let rotating = Rotating(std::sync::Mutex::new(VecDeque::from([
-        Ok(Credentials::Bearer(Secret::new("old".into()))),
-        Err("token: no such file".into()),
-        Ok(Credentials::Basic { user: "me".into(), password: Secret::new("new".into()) }),
-    ])));
+    let old = || Ok(Credentials::Bearer(Secret::new("old".into())));
+    let none = || Err("token: no such file".into());
+    let new = || Ok(Credentials::Basic { user: "me".into(), password: Secret::new("new".into()) });
+    // Each is read by a request and then by a look.
+    let rotating = Rotating(std::sync::Mutex::new(VecDeque::from([old(), old(), none(), none(), new(), new()])));
     let fake = Arc::<Fake>::default().on(ID_7, [Says::Text(401, String::new()), found(r#""long""#)]);
     let registry = Registry::try_new(settings(fake.start().await), Box::new(rotating)).unwrap();
     assert!(matches!(registry.schema(7, at(0)).await, Err(RegistryFault::Refused { .. })));
+    assert!(!registry.has_credentials(), "they were refused");
     assert_eq!(registry.schema(7, at(1)).await, Err(retry(1, "no credentials: token: no such file")));
+    assert!(!registry.has_credentials(), "there are none");
     assert!(registry.schema(7, at(2)).await.is_ok());
+    assert!(registry.has_credentials());
     assert_eq!(fake.seen(), ["GET /schemas/ids/7 Bearer old", "GET /schemas/ids/7 Basic bWU6bmV3"]);
 }
 

@@ -1,7 +1,11 @@
-//! Which of librdkafka's lines are worth a line of our log: while a broker is away each client says the same every second.
+//! Which lines are worth a line of the log: while a broker is away each client of librdkafka says the same every second,
+//! and what is tried again and again fails again and again.
 
 use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::deadline;
 
 /// What was said is not said again for so long, but counted.
 const QUIET: Duration = Duration::from_mins(1);
@@ -9,9 +13,17 @@ const QUIET: Duration = Duration::from_mins(1);
 /// Of more different lines than this the older ones are forgotten, and said again.
 const MOST: usize = 256;
 
+/// What this process has said.
+static SAID: LazyLock<Mutex<Repeats>> = LazyLock::new(Mutex::default);
+
+/// How often a line was not said since it was said last; `None` if it is not worth another one now.
+pub fn repeats(line: &str) -> Option<u64> {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).say(line, deadline::now())
+}
+
 /// Lines that were said, and since when.
 #[derive(Debug, Default)]
-pub(super) struct Repeats(HashMap<String, Said>);
+struct Repeats(HashMap<String, Said>);
 
 #[derive(Clone, Copy, Debug)]
 struct Said {
@@ -21,7 +33,7 @@ struct Said {
 
 impl Repeats {
     /// Whether a line is to be said, with how often it was not said since the last time.
-    pub(super) fn say(&mut self, line: &str, now: Instant) -> Option<u64> {
+    fn say(&mut self, line: &str, now: Instant) -> Option<u64> {
         let words = words(line);
         if let Some(said) = self.0.get_mut(words)
             && now.saturating_duration_since(said.at) < QUIET
@@ -49,7 +61,6 @@ pub(super) fn words(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::deadline;
     use super::*;
 
     #[test]

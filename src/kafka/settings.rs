@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::oauth::TokenSource;
+use super::credential::Credential;
 use crate::domain::{FeedId, PartitionId, UnixMillis};
 
 /// Everything that the Kafka side is told.
@@ -16,8 +16,8 @@ pub struct KafkaSettings {
     pub bootstrap: String,
     /// librdkafka properties for every client: security above all. What [`is_reserved`] names is not among them.
     pub properties: BTreeMap<String, String>,
-    /// Where the token of SASL OAUTHBEARER is.
-    pub oauth_token: Option<TokenSource>,
+    /// What of it is not among the properties, and whether brokers take it.
+    pub credential: Credential,
     pub group_id: String,
     /// `group.instance.id` and `transactional.id` (T1): the same after a restart, of no other living process.
     pub identity: String,

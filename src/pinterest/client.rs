@@ -113,6 +113,11 @@ impl Client {
         self.token.since()
     }
 
+    /// Reads the token again, as a post does. Whether there is one; if not, the last one that there was stays in use.
+    pub async fn has_token(&self) -> bool {
+        self.token.look((self.clock)()).await
+    }
+
     /// Asks whether token and ad account are accepted, without an event: a test request with none is refused as
     /// invalid, and before that both are looked at.
     pub async fn ask(&self) -> Answered {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use reqwest::header::HeaderValue;
@@ -68,6 +68,12 @@ impl Token {
     /// While the file cannot be read or holds no token, the last good one goes on: Pinterest says soon enough if it is
     /// no longer valid.
     pub(super) async fn header(&self, now: UnixMillis) -> HeaderValue {
+        self.look(now).await;
+        self.held().header.clone()
+    }
+
+    /// Reads the file, if it is one. Whether there is a token now.
+    pub(super) async fn look(&self, now: UnixMillis) -> bool {
         let fresh = match &self.source {
             TokenSource::Fixed(_) => None,
             TokenSource::File(path) => Some(match tokio::fs::read(path).await {
@@ -75,7 +81,7 @@ impl Token {
                 Err(fault) => Err(TokenFault::Unreadable { path: path.clone(), fault }),
             }),
         };
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held();
         match fresh {
             None => {}
             Some(Ok(header)) => {
@@ -87,17 +93,21 @@ impl Token {
             }
             Some(Err(fault)) => {
                 if held.last_reading == LastReading::Good {
-                    tracing::warn!(%fault, "no new token; the last good one stays in use");
+                    tracing::warn!(cause = %fault, "no new token; the last good one stays in use");
                 }
                 held.last_reading = LastReading::Failed;
             }
         }
-        held.header.clone()
+        held.last_reading == LastReading::Good
     }
 
     /// When this process met the token in use; of the first one from a file, when the file was written.
     pub(super) fn since(&self) -> UnixMillis {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).since
+        self.held().since
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -176,10 +186,12 @@ mod tests {
                 Some(text) => std::fs::write(&path, text).expect("written"),
                 None => std::fs::remove_file(&path).expect("removed"),
             }
+            assert!(!token.look(UnixMillis(3)).await, "{broken:?}");
             assert_eq!(token.header(UnixMillis(3)).await, "Bearer second", "{broken:?}");
             assert_eq!(token.since(), UnixMillis(2), "{broken:?}");
         }
         std::fs::write(&path, "third").expect("written");
+        assert!(token.look(UnixMillis(4)).await);
         assert_eq!(token.header(UnixMillis(4)).await, "Bearer third");
         assert_eq!(token.since(), UnixMillis(4));
     }

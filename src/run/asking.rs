@@ -22,11 +22,11 @@ pub(super) async fn ask(lanes: Vec<(String, Arc<Client>)>, turn: Duration) {
         if let Answer::NotTaken { cause, .. } = answered.answer
             && cause != NotTaken::Throttled
         {
-            let problem = picture::words(Trouble::NotTaken(cause));
+            let cause = picture::words(Trouble::NotTaken(cause));
             let answer = answered.attempt.message.map(|message| message.to_string());
             tracing::warn!(
                 lane,
-                problem,
+                cause,
                 status = answered.attempt.status,
                 answer,
                 "the lane is refused; its records wait"

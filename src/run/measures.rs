@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::{FeedId, Identity, LaneId, Reason, UnixMillis};
 use crate::mapping::Warning;
 use crate::pipeline::{PartitionStatus, Status, Trouble};
-use crate::telemetry::label::{Cause, Change, CommitEnd, EventStatus, PartitionState, RequestStatus};
+use crate::telemetry::label::{Cause, Change, CommitEnd, EventStatus, PartitionState, Peer, RequestStatus};
 use crate::telemetry::{Metric, Reading, Value};
 
 use super::totals::FeedTotals;
@@ -39,6 +39,10 @@ impl Names {
         }
         for (name, since) in self.lanes.iter().zip(&progress.tokens) {
             reading.add(Metric::TokenAge, &[name], now.since(*since).as_secs_f64().into());
+        }
+        for peer in Peer::ALL {
+            let is_unusable = progress.credentials.is_unusable(peer);
+            reading.add(Metric::CredentialUnusable, &[peer.as_str()], u64::from(is_unusable).into());
         }
         reading.add(Metric::SpansDropped, &[], progress.spans_dropped.into());
         let nothing = LaneTraffic::default();

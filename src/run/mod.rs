@@ -128,8 +128,8 @@ pub async fn run(
     let (to_credentials, credentials) = watch::channel(Credentials::default());
     loop {
         let (to_next, next) = unbounded_channel();
-        let (lasting, token) = (parts.lasting.clone(), parts.kafka.oauth_token.clone());
-        let watch = renewal::watch(lasting, token, parts.fingerprint, to_credentials.clone(), to_next);
+        let (lasting, credential) = (parts.lasting.clone(), parts.kafka.credential.clone());
+        let watch = renewal::watch(lasting, credential, parts.fingerprint, to_credentials.clone(), to_next);
         let watching = tokio::spawn(watch);
         let sources = Sources { stop: &mut stop, leaving: &leaving, next, credentials: credentials.clone() };
         let ending = serve(parts, sources, progress.clone(), traces.clone()).await;
@@ -166,7 +166,7 @@ async fn serve(
     let patience = kafka.timeouts.transaction;
     let restore_patience = kafka.timeouts.restore_patience;
     let reader = Restorer::new(Arc::clone(&kafka), process, partitions).map(Arc::new).map_err(StartFault::client)?;
-    if kafka.oauth_token.is_some() {
+    if kafka.credential.is_token() {
         tokio::spawn(restoring::authorize(Arc::downgrade(&reader)));
     }
     let consumer = Consumer::open(&kafka, group_events).map_err(StartFault::client)?;

@@ -3,6 +3,7 @@
 //! Faults of one kind are gathered and reported together: first those that the configuration causes (schemas that do
 //! not map, addresses that are none), then those of the surroundings (topics, registry).
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::kafka::transactions::Accounting;
 use crate::kafka::transactions::Scribe;
 use crate::pinterest::Client;
 use crate::pipeline;
+use crate::telemetry::label::Peer;
 
 use super::asking;
 use super::clock;
@@ -50,6 +52,7 @@ pub struct Parts {
 #[derive(Clone)]
 pub(super) struct Lasting {
     config: Arc<Config>,
+    registry: Option<Arc<Registry>>,
     framing: AuditFraming,
     pub(super) core: pipeline::Settings,
     /// In the order of the feeds.
@@ -107,10 +110,8 @@ impl Parts {
 
     /// Says which lanes are refused as they are.
     pub fn ask_lanes(&self) -> impl Future<Output = ()> + Send + use<> {
-        let Lasting { config, core, clients, .. } = &self.lasting;
-        let lanes = config.lanes.iter().zip(clients).filter(|(lane, _)| lane.mode != LaneMode::Shadow);
-        let lanes = lanes.map(|(lane, client)| (lane.name.clone(), Arc::clone(client))).collect();
-        asking::ask(lanes, CallLimit::QUESTIONS.interval(core.processes))
+        let lanes = self.lasting.posting().map(|(lane, client)| (lane.to_owned(), Arc::clone(client))).collect();
+        asking::ask(lanes, CallLimit::QUESTIONS.interval(self.lasting.core.processes))
     }
 
     fn compile(config: &Config) -> Result<Compiled, StartFault> {
@@ -130,6 +131,26 @@ impl Lasting {
         let kafka = self.config.kafka.read_again()?;
         let fingerprint = Fingerprint::of(&kafka);
         Ok((kafka, fingerprint))
+    }
+
+    /// Those besides Kafka to whom nothing can be shown that counts.
+    pub(super) async fn unusable(&self) -> BTreeSet<Peer> {
+        let mut unusable = BTreeSet::new();
+        if self.registry.as_ref().is_some_and(|registry| !registry.has_credentials()) {
+            unusable.insert(Peer::Registry);
+        }
+        for client in self.posting().map(|(_, client)| client) {
+            if !client.has_token().await {
+                unusable.insert(Peer::Pinterest);
+            }
+        }
+        unusable
+    }
+
+    /// Names and clients of the lanes that post.
+    fn posting(&self) -> impl Iterator<Item = (&str, &Arc<Client>)> {
+        let lanes = self.config.lanes.iter().zip(&self.clients);
+        lanes.filter(|(lane, _)| lane.mode != LaneMode::Shadow).map(|(lane, client)| (lane.name.as_str(), client))
     }
 
     /// With the credentials as they are on disk now, once the topics were looked at with them.
@@ -176,6 +197,7 @@ impl Compiled {
         };
         let lasting = Lasting {
             config: Arc::new(config.clone()),
+            registry: self.registry,
             framing,
             core: config.pipeline_settings(),
             readers: self.readers,

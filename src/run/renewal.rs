@@ -2,7 +2,9 @@
 //!
 //! It decides when new clients are due. The loop then lets the work come to rest and closes the old ones, because two
 //! under one identity fence each other. A new credential that Kafka does not take changes nothing: it is tried again.
+//! What is shown to others needs no new clients; it tells of that alone whether it is of any use.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -14,7 +16,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::config::{self, Property};
-use crate::kafka::oauth::TokenSource;
+use crate::kafka::credential::Credential;
+use crate::telemetry::label::Peer;
 
 use super::prepare::{Lasting, Parts, StartFault};
 
@@ -68,16 +71,29 @@ fn contents(path: &Path) -> io::Result<Vec<u8>> {
 pub struct Credentials {
     /// How often new clients took over.
     pub renewed: u64,
-    /// Why what is on disk now is not in use.
+    /// Why what is on disk now is not in use, or of no use.
     pub refused: Option<String>,
+    /// To whom else nothing can be shown that counts.
+    pub(super) unusable: BTreeSet<Peer>,
+}
+
+impl Credentials {
+    /// Whether nothing can be shown to the peer that counts.
+    pub(super) fn is_unusable(&self, peer: Peer) -> bool {
+        match peer {
+            Peer::Kafka => self.refused.is_some(),
+            Peer::Registry | Peer::Pinterest => self.unusable.contains(&peer),
+        }
+    }
 }
 
 /// Sends what goes on with new credentials, once they have changed and Kafka takes them; ends then.
 ///
-/// `token` needs no new clients: they read it by themselves, and whether they can is told here.
+/// `credential` is the one in use. A token needs no new clients, since they read it by themselves in time; but where
+/// brokers refuse one that has not expired, the next may be there long before.
 pub(super) async fn watch(
     lasting: Lasting,
-    token: Option<TokenSource>,
+    credential: Credential,
     in_use: Fingerprint,
     credentials: watch::Sender<Credentials>,
     next: UnboundedSender<Box<Parts>>,
@@ -85,6 +101,8 @@ pub(super) async fn watch(
     let mut seen = in_use;
     loop {
         sleep(LOOK_EVERY).await;
+        let unusable = lasting.unusable().await;
+        credentials.send_modify(|credentials| credentials.unusable = unusable);
         let found = match lasting.read_again() {
             Ok((_, found)) => found,
             Err(why) => {
@@ -97,13 +115,15 @@ pub(super) async fn watch(
             continue;
         }
         if found == in_use {
-            let fault = token.as_ref().and_then(|token| token.check().err());
+            let fault = credential.fault();
             credentials.send_if_modified(|credentials| {
                 let is_news = credentials.refused != fault;
                 credentials.refused = fault;
                 is_news
             });
-            continue;
+            if !credential.is_refused_token() {
+                continue;
+            }
         }
         match lasting.renewed().await {
             Ok(parts) => {
@@ -115,20 +135,23 @@ pub(super) async fn watch(
                 return;
             }
             Err(StartFault::Mend(lines) | StartFault::Surroundings(lines)) => {
-                refuse(&credentials, lines.join("; "));
+                // Why the present one is refused is told already.
+                if found != in_use {
+                    refuse(&credentials, lines.join("; "));
+                }
                 sleep(TRY_EVERY).await;
             }
         }
     }
 }
 
-/// Logged when it begins and when the reason changes.
-fn refuse(credentials: &watch::Sender<Credentials>, why: String) {
+/// Logged when it begins and when the cause changes.
+fn refuse(credentials: &watch::Sender<Credentials>, cause: String) {
     credentials.send_if_modified(|credentials| {
-        let is_news = credentials.refused.as_ref() != Some(&why);
+        let is_news = credentials.refused.as_ref() != Some(&cause);
         if is_news {
-            tracing::warn!(why, "a new credential of Kafka is not taken; the old clients work on");
-            credentials.refused = Some(why);
+            tracing::warn!(cause, "a new credential of Kafka is not taken; the old clients work on");
+            credentials.refused = Some(cause);
         }
         is_news
     });

@@ -8,6 +8,7 @@ use crate::config::{
 };
 use crate::domain::LaneMode;
 use crate::kafka::audit::{AuditFeed, AuditLane, LaneMode as AuditMode};
+use crate::kafka::credential::Credential;
 use crate::kafka::oauth::TokenSource as OauthTokenSource;
 use crate::kafka::registry::{CredentialSource, Credentials, RegistrySettings};
 use crate::kafka::settings::{
@@ -26,13 +27,12 @@ const MAX_MESSAGE_BYTES: usize = 1_000_000;
 pub(super) fn kafka(config: &Config) -> KafkaSettings {
     let (kafka, pipeline) = (&config.kafka, &config.pipeline);
     let margin = pipeline.post_deadline + pipeline.answer_timeout + pipeline.late_slack + CLOCK_SKEW;
+    let oauth_token = kafka.oauth_token.clone();
+    let oauth_token = oauth_token.map(|token| OauthTokenSource::new(move || token.read_again(), clock::wall));
     KafkaSettings {
         bootstrap: kafka.bootstrap.clone(),
         properties: properties(kafka),
-        oauth_token: kafka
-            .oauth_token
-            .clone()
-            .map(|token| OauthTokenSource::new(move || token.read_again(), clock::wall)),
+        credential: Credential::new(oauth_token),
         group_id: kafka.group_id.clone(),
         identity: kafka.identity(),
         timeouts: Timeouts {

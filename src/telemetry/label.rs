@@ -14,6 +14,7 @@ pub enum Label {
     Outcome,
     Parameter,
     Partition,
+    Peer,
     Reason,
     State,
     Status,
@@ -23,7 +24,7 @@ pub enum Label {
 }
 
 impl Label {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Cause,
         Self::Change,
         Self::Fate,
@@ -32,6 +33,7 @@ impl Label {
         Self::Outcome,
         Self::Parameter,
         Self::Partition,
+        Self::Peer,
         Self::Reason,
         Self::State,
         Self::Status,
@@ -51,6 +53,7 @@ impl Label {
             Self::Outcome => "outcome",
             Self::Parameter => "parameter",
             Self::Partition => "partition",
+            Self::Peer => "peer",
             Self::Reason => "reason",
             Self::State => "state",
             Self::Status => "status",
@@ -75,6 +78,7 @@ impl Label {
             Self::Outcome | Self::Reason => "as in the [audit contract](audit.md)".to_owned(),
             Self::Parameter => "parameters of Pinterest's `user_data`, by Pinterest's names".to_owned(),
             Self::Partition => "number of an input partition that this process has".to_owned(),
+            Self::Peer => list(&Peer::ALL.map(Peer::as_str)),
             Self::State => list(&PartitionState::ALL.map(PartitionState::as_str)),
             Self::Status => format!(
                 "of requests {}; of events {}",
@@ -122,6 +126,11 @@ words! {
 words! {
     /// How a transaction ended; `unknown` where the commit did not say it, and the end that was found out counts as well.
     CommitEnd, 3, Committed "committed", Aborted "aborted", Unknown "unknown"
+}
+
+words! {
+    /// To whom this process shows who it is.
+    Peer, 3, Kafka "kafka", Registry "registry", Pinterest "pinterest"
 }
 
 words! {

@@ -113,6 +113,9 @@ metrics! {
     TokenAge, "pinrelay.token.age", Kind::Gauge, Unit::Seconds, [Lane],
         "Since when the access token in use is known; of the first one from a file, since the file was written";
 
+    CredentialUnusable, "pinrelay.credential.unusable", Kind::Gauge, Unit::Each("credential"), [Peer],
+        "1 while what is to be shown to the peer cannot be read, has expired or is refused, else 0; a token that Pinterest refuses halts its lane instead";
+
     WindowKeys, "pinrelay.window.keys", Kind::Gauge, Unit::Each("key"), [Feed, Partition],
         "Event keys by which duplicates are recognised";
     WindowEvicted, "pinrelay.window.evicted", Kind::Counter, Unit::Each("key"), [Feed, Partition],

@@ -11,6 +11,7 @@ use pinrelay::domain::{
 };
 use pinrelay::kafka::audit::{AuditEncoder, AuditFeed, AuditFraming, AuditLane, AuditSettings, LaneMode};
 use pinrelay::kafka::consumer::{Consumer, ConsumerRemote, Leaving};
+use pinrelay::kafka::credential::Credential;
 use pinrelay::kafka::message::{Assignment, ConsumerEvent};
 use pinrelay::kafka::settings::{BacklogLimits, FeedTopics, KafkaSettings, OnLost, Retention, Start, Timeouts};
 use pinrelay::kafka::topics::{self, NewTopics};
@@ -37,7 +38,7 @@ pub(crate) fn settings(broker: &Broker, name: &str) -> KafkaSettings {
     KafkaSettings {
         bootstrap: broker.bootstrap(),
         properties: [].into(),
-        oauth_token: None,
+        credential: Credential::default(),
         group_id: name.to_owned(),
         identity: format!("{name}-a"),
         timeouts: Timeouts::default(),

@@ -20,17 +20,17 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// A page of a relay, as text in Prometheus' format.
-struct Page(String);
+pub(crate) struct Page(String);
 
 impl Page {
-    async fn get(port: u16) -> Self {
+    pub(crate) async fn get(port: u16) -> Self {
         let answer = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.expect("the page answers");
         assert_eq!(answer.status().as_u16(), 200);
         Self(answer.text().await.expect("the page is text"))
     }
 
     /// The sum of the samples of a name that carry these labels; all of them counts.
-    fn sum(&self, name: &str, labels: &[&str]) -> u64 {
+    pub(crate) fn sum(&self, name: &str, labels: &[&str]) -> u64 {
         let lines = self.0.lines().filter(|line| {
             line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
                 && labels.iter().all(|label| line.contains(label))

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use super::account::Account;
-use super::metrics::free_port;
+use super::metrics::{Page, free_port};
 use super::process::{run, text};
 use super::shop::{PATIENCE, Shop, Terms};
 use super::support::secured::{PLAIN_PASSWORD, Secured, USER, Way};
@@ -18,7 +18,7 @@ use super::support::secured::{PLAIN_PASSWORD, Secured, USER, Way};
 static SECURED: OnceCell<Secured> = OnceCell::const_new();
 
 /// Shared by the tests of this file; each password of SCRAM is the whole cluster's, so one test changes it.
-async fn secured() -> &'static Secured {
+pub(crate) async fn secured() -> &'static Secured {
     SECURED.get_or_init(Secured::start).await
 }
 
@@ -65,6 +65,11 @@ async fn until(port: u16, enough: impl Fn(&Value) -> bool) {
     }
 }
 
+/// What the alarm on credentials goes by.
+async fn unusable(port: u16) -> u64 {
+    Page::get(port).await.sum("pinrelay_credential_unusable", &["peer=\"kafka\""])
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_are_relayed_by_plain_and_a_wrong_password_ends_the_start_with_a_message() {
     let broker = secured().await;
@@ -104,13 +109,13 @@ async fn a_password_that_changes_is_taken_up_by_new_clients_and_no_record_is_mis
     // Ours changes first, to one that is refused: the work goes on with the old clients.
     fs::write(&password, "second-password").unwrap();
     until(port, |credentials| credentials["refused"].is_string()).await;
-    assert_eq!(credentials(port).await["renewed"], 0);
+    assert_eq!((&credentials(port).await["renewed"], unusable(port).await), (&Value::from(0), 1));
     shop.sell(500).await;
     shop.settled().await;
     shop.sell(3_000).await;
     broker.set_password("second-password").await;
     until(port, |credentials| credentials["renewed"] == 1).await;
-    assert_eq!(credentials(port).await["refused"], Value::Null);
+    assert_eq!((&credentials(port).await["refused"], unusable(port).await), (&Value::Null, 0));
     shop.sell(500).await;
     shop.settled().await;
     assert_eq!(relay.has_ended(), None, "the process is the same");
@@ -156,7 +161,7 @@ async fn a_certificate_that_changes_as_kubernetes_changes_it_is_taken_up_by_new_
 }
 
 /// A token of the relay without a signature, which counts for so long.
-fn jwt(life: Duration) -> String {
+pub(crate) fn jwt(life: Duration) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let now = clock::wall().0 / 1000;
     let expires = now + i64::try_from(life.as_secs()).unwrap();
@@ -167,6 +172,11 @@ fn jwt(life: Duration) -> String {
     };
     let claims = format!("{{\"sub\":\"{USER}\",\"iat\":{now},\"exp\":{expires}}}");
     format!("{}.{}.", encoded("{\"alg\":\"none\"}".to_owned()), encoded(claims))
+}
+
+/// One that the broker refuses although it counts for so long: it takes tokens without a signature alone.
+pub(crate) fn refused_jwt(life: Duration) -> String {
+    jwt(life) + "c2lnbmVk"
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -210,4 +220,43 @@ async fn a_token_that_is_replaced_before_it_expires_is_shown_by_the_same_clients
     for trouble in ["token for Kafka", "Authentication failed", "SASL", "a new credential of Kafka"] {
         assert_eq!(log.matches(trouble).count(), 0, "{trouble}: {log}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_brokers_refuse_before_its_time_is_told_and_the_next_one_is_taken_at_once() {
+    let broker = secured().await;
+    let port = free_port();
+    let times = "session_timeout: 30s, transaction_timeout: 2s, drain_deadline: 3s, termination_grace: 10s";
+    let watch = format!("admin: {{listen: \"127.0.0.1:{port}\"}}\n");
+    let terms = Terms { times, watch, ..terms(broker, Way::Oauth, "") };
+    let mut shop = Shop::without_topics(broker, "by-refused-token", 135, terms).await;
+    let [next, file] = ["next", "jwt"].map(|name| shop.folder().join(name));
+    let put = |token: &str| {
+        fs::write(&next, token).unwrap();
+        fs::rename(&next, &file).unwrap();
+    };
+    let (short, ample) = (Duration::from_secs(15), Duration::from_mins(10));
+    put(&jwt(ample));
+    shop.create_topics().await;
+    put(&jwt(short));
+    let mut relay = shop.spawn("a");
+    shop.sell(300).await;
+    shop.settled().await;
+    assert_eq!((&credentials(port).await["refused"], unusable(port).await), (&Value::Null, 0));
+
+    // The clients show the next one before the first expires.
+    let refused = refused_jwt(ample);
+    put(&refused);
+    until(port, |credentials| credentials["refused"].is_string()).await;
+    assert_eq!((&credentials(port).await["renewed"], unusable(port).await), (&Value::from(0), 1));
+    put(&jwt(ample));
+    until(port, |credentials| credentials["renewed"] == 1 && credentials["refused"].is_null()).await;
+    assert_eq!(unusable(port).await, 0);
+    shop.sell(300).await;
+    shop.settled().await;
+    assert_eq!(relay.has_ended(), None, "the process is the same");
+    relay.leave(PATIENCE).await;
+    Account::of(&shop).await.assert_calm();
+    let [log] = shop.logs().try_into().unwrap();
+    assert!(!log.contains(&refused), "a token is in the log");
 }

@@ -1,0 +1,116 @@
+//! What this process shows to brokers, and whether they take it.
+//!
+//! It decides what counts as a refusal. Passwords and certificates are librdkafka's to show; a token is read here.
+
+use std::error::Error;
+
+use rdkafka::client::OAuthToken;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::oauth::TokenSource;
+use super::refusals::Refusals;
+use super::repeats::words;
+
+/// Of all clients of one [`super::settings::KafkaSettings`]: its clones share what brokers said.
+#[derive(Clone, Debug, Default)]
+pub struct Credential {
+    oauth_token: Option<TokenSource>,
+    refusals: Refusals,
+}
+
+impl Credential {
+    /// `oauth_token`: where the token of SASL OAUTHBEARER is.
+    #[must_use]
+    pub fn new(oauth_token: Option<TokenSource>) -> Self {
+        Self { oauth_token, refusals: Refusals::default() }
+    }
+
+    /// Whether the clients show a token.
+    #[must_use]
+    pub const fn is_token(&self) -> bool {
+        self.oauth_token.is_some()
+    }
+
+    /// Whether there is something to show.
+    ///
+    /// # Errors
+    /// There is no token that a broker might take.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.oauth_token.as_ref().map_or(Ok(()), TokenSource::check)
+    }
+
+    /// Why it is of no use now: there is no token to show, or a broker has refused what was shown within the last minute.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        self.check().err().or_else(|| self.refusals.why())
+    }
+
+    /// Whether brokers refuse a token that clients hold for longer: they read the next one when most of its life is over.
+    #[must_use]
+    pub fn is_refused_token(&self) -> bool {
+        self.is_token() && self.refusals.why().is_some()
+    }
+
+    /// The token as it is now; `None` if there is none, which its source says by itself.
+    pub(super) fn token(&self) -> Option<OAuthToken> {
+        self.oauth_token.as_ref().and_then(|source| source.token().ok())
+    }
+
+    /// The next token of a client that asks for it, because it is polled.
+    pub(super) fn next_token(&self) -> Result<OAuthToken, Box<dyn Error>> {
+        Ok(self.oauth_token.as_ref().ok_or("`kafka.oauth_token` is not set")?.token()?)
+    }
+
+    /// What a client that is in use was told.
+    pub(super) fn note(&self, error: &KafkaError, reason: &str) {
+        if is_refusal(error) {
+            self.refusals.note(words(reason));
+        }
+    }
+}
+
+/// A broker does not take what was shown, or one of the two does not trust the other: librdkafka has one code for each
+/// way in, SASL and TLS.
+const fn is_refusal(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Global(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Secret, UnixMillis};
+
+    #[test]
+    fn what_brokers_refuse_is_a_fault_and_that_they_are_away_is_none() {
+        let credential = Credential::default();
+        for (code, reason, fault) in [
+            (RDKafkaErrorCode::BrokerTransportFailure, "b:1/1: Connect failed", None),
+            (RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down", None),
+            (
+                RDKafkaErrorCode::Authentication,
+                "b:1/1: SASL authentication error: no (after 5ms in state AUTH_REQ)",
+                Some("b:1/1: SASL authentication error: no"),
+            ),
+            (
+                RDKafkaErrorCode::SSL,
+                "b:1/1: SSL handshake failed: certificate expired (after 2ms in state SSL_HANDSHAKE)",
+                Some("b:1/1: SSL handshake failed: certificate expired"),
+            ),
+        ] {
+            let of_others = Credential::default();
+            credential.clone().note(&KafkaError::Global(code), reason);
+            assert_eq!((credential.fault().as_deref(), of_others.fault()), (fault, None), "{reason}");
+            assert!(!credential.is_refused_token(), "other credentials are shown again at each connection");
+        }
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_shown_is_a_fault_until_there_is_a_better_one() {
+        let source = TokenSource::new(|| Ok(Secret::new("no-token".to_owned())), || UnixMillis(0));
+        let credential = Credential::new(Some(source));
+        credential.note(&KafkaError::Global(RDKafkaErrorCode::Authentication), "the broker's words");
+        let fault = credential.fault().expect("it is no token");
+        assert!(fault.starts_with("the OAuth token is no JWT"), "{fault}");
+        assert!(credential.is_refused_token() && credential.token().is_none() && credential.next_token().is_err());
+    }
+}
