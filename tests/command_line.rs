@@ -37,7 +37,8 @@ fn where_logs_are_json_what_ends_the_process_is_a_line_of_them() {
     let lines: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let last = lines.last().expect("the end is told");
     assert_eq!((&last["level"], &last["exit_code"]), (&json!("ERROR"), &json!(64)), "{last}");
-    assert!(last["message"].as_str().unwrap().starts_with("broken/many.yaml has 11 faults\n"), "{last}");
+    assert_eq!(last["message"], "the command has failed");
+    assert!(last["cause"].as_str().unwrap().starts_with("broken/many.yaml has 11 faults\n"), "{last}");
     assert_eq!(last["next"], "mend the file; docs/configuration.md describes every key");
     assert!(last["timestamp"].is_string(), "{last}");
 }

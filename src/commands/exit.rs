@@ -80,7 +80,8 @@ impl Failure {
     /// Says it on stderr as the logs are said, so that who collects them as JSON gets it too.
     pub(super) fn tell(self, format: LogFormat) -> Exit {
         if format == LogFormat::Json && tracing::enabled!(tracing::Level::ERROR) {
-            tracing::error!(exit_code = self.exit.code(), next = self.next, "{}", self.problem);
+            let Self { exit, problem, next } = &self;
+            tracing::error!(exit_code = exit.code(), cause = problem, next, "the command has failed");
         } else {
             // Nobody is left to tell if stderr is closed; the exit code still says it.
             writeln!(io::stderr(), "{self}").ok();

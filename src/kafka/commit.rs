@@ -1,5 +1,6 @@
 //! One transaction from `begin` to the call of `commit` (T3), and the certainty about its end (T5, T6).
 
+use std::fmt;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use super::deadline::Deadline;
 use super::delivery::{Deliveries, Produced, Span};
 use super::holdings::MetadataRefusal;
 use super::metadata::{CommitMetadata, Stamp};
+use super::repeats::repeats;
 use super::settings::KafkaSettings;
 use super::transactions::{Scribe, TransactionFailure};
 use super::within::within;
@@ -55,6 +57,15 @@ pub(super) enum Breakage {
     Other(String),
 }
 
+impl fmt::Display for Breakage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fenced => f.write_str("fenced"),
+            Self::Other(why) => f.write_str(why),
+        }
+    }
+}
+
 impl Breakage {
     /// A call never returned: the producer is left to it.
     fn lost(call: &str) -> Self {
@@ -87,8 +98,10 @@ impl Steps<'_> {
     ) -> End {
         match self.prepare(transaction, group_metadata) {
             Ok(written) => self.commit(written),
-            Err(Obstacle::Abort(why)) => {
-                tracing::warn!(transaction = transaction.id.0, why, "a transaction is aborted");
+            Err(Obstacle::Abort(cause)) => {
+                if let Some(repeats) = repeats(&format!("aborted: {cause}")) {
+                    tracing::warn!(transaction = transaction.id.0, cause, repeats, "a transaction is aborted");
+                }
                 self.abort(None)
             }
             Err(Obstacle::Stop(failure)) => self.abort(Some(failure)),

@@ -323,7 +323,8 @@ impl Member {
             match self.receive(deadline) {
                 Ok(command) => self.serve(consumer, command, Place::Callback),
                 Err(RecvTimeoutError::Timeout) => {
-                    tracing::warn!(partitions = ?left, "revoked partitions were not let go before the deadline");
+                    let partitions = left.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                    tracing::warn!(partitions, "revoked partitions were not let go before the deadline");
                     return;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,

@@ -21,6 +21,7 @@ use super::consumer::CommitStartError;
 use super::deadline::Deadline;
 use super::metadata::{CommitMetadata, Parsed, Stamp};
 use super::native;
+use super::repeats::repeats;
 pub use super::restore_plan::Halt;
 use super::restore_plan::{self, Facts, Plan};
 use super::settings::{Cluster, KafkaSettings, Retention, Start};
@@ -363,7 +364,11 @@ impl Restorer {
                 Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
                     return Ok(Read::Overtaken);
                 }
-                Some(Err(error)) => tracing::warn!(%partition, %error, "an error while reading the changelog"),
+                Some(Err(error)) => {
+                    if let Some(repeats) = repeats(&format!("reading {partition}: {error}")) {
+                        tracing::warn!(%partition, %error, repeats, "an error while reading the changelog");
+                    }
+                }
             }
             if before < reached {
                 deadline = Deadline::after(self.settings.timeouts.restore_progress);

@@ -25,6 +25,7 @@ use super::deadline::Deadline;
 use super::delivery::Deliveries;
 use super::holdings::MetadataRefusal;
 use super::metadata::Stamp;
+use super::repeats::repeats;
 use super::resolve::{self, Found};
 use super::settings::KafkaSettings;
 
@@ -241,7 +242,8 @@ impl Committer {
                 return Err(Closed);
             }
         };
-        tracing::info!(transaction = id.0, ?found, "the end of a transaction is known");
+        let is_committed = found == Found::Committed;
+        tracing::info!(transaction = id.0, is_committed, "the end of a transaction is known");
         self.ended(id, fate);
         Ok(producer)
     }
@@ -254,7 +256,9 @@ impl Committer {
 
     /// Whether a new producer may be taken (T7).
     fn judge(&mut self, breakage: &Breakage) -> Result<(), Closed> {
-        tracing::warn!(?breakage, "a new transactional producer is needed");
+        if let Some(repeats) = repeats(&format!("new producer: {breakage}")) {
+            tracing::warn!(cause = %breakage, repeats, "a new transactional producer is needed");
+        }
         if *breakage != Breakage::Fenced {
             return Ok(());
         }

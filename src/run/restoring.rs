@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::domain::{BootTime, ChangelogOffset, Epoch, NextOffset, PartitionId};
 use crate::kafka::consumer::ConsumerRemote;
 use crate::kafka::message::Assignment;
+use crate::kafka::repeats::repeats;
 use crate::kafka::restore::{Halt, Replayed, RestoreError, Restorer};
 use crate::pipeline::{Replay, Restored, Settings};
 
@@ -137,7 +138,9 @@ impl Restoring {
                     Err(RestoreError::Gone) => return,
                     Err(RestoreError::Retry(cause)) if patience <= since => Err(Failed::Stuck { since, cause }),
                     Err(RestoreError::Retry(cause)) => {
-                        tracing::warn!(%partition, cause, wait_ms = wait.as_millis(), "a restore is tried again");
+                        if let Some(repeats) = repeats(&format!("restoring {partition}: {cause}")) {
+                            tracing::warn!(%partition, cause, repeats, "a restore is tried again");
+                        }
                         sleep(wait).await;
                         wait = LONGEST_WAIT.min(wait * 2);
                         continue;

@@ -8,8 +8,8 @@ use crate::domain::{BootTime, LaneId};
 use crate::pipeline::{LaneStatus, Trouble};
 use crate::telemetry::label::RequestStatus;
 
-use super::Traffic;
 use super::measures::cause_of;
+use super::{Traffic, picture};
 
 /// A lane that gets into trouble again and again is told of so often at most.
 const QUIET: Duration = Duration::from_mins(1);
@@ -81,8 +81,14 @@ impl Line {
     pub(super) fn log(self, name: &str) {
         match self {
             Self::Began { lane: _, trouble, repeats } => {
-                let cause = cause_of(trouble).as_str();
-                tracing::warn!(lane = name, cause, repeats, "a lane sends one event at a time until it gets through");
+                let (cause, trouble) = (cause_of(trouble).as_str(), picture::words(trouble));
+                tracing::warn!(
+                    lane = name,
+                    cause,
+                    trouble,
+                    repeats,
+                    "a lane sends one event at a time until it gets through"
+                );
             }
             Self::Ended { lane: _, lasted, failed } => {
                 let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
