@@ -207,6 +207,55 @@ fn grafana_finds_the_dashboard_by_its_label() {
     );
 }
 
+/// What each query of the dashboard selects by. Where Prometheus knows no pods, both variables are empty.
+const CHOSEN: &str = r#"namespace="$namespace",pod=~"$release(-[0-9]+)?""#;
+
+#[test]
+fn the_dashboard_shows_one_release_at_a_time() {
+    let dashboard: Value = serde_json::from_slice(&fs::read(chart().join("files/dashboard.json")).unwrap()).unwrap();
+    let [source, variables @ ..] = items(&dashboard["templating"]["list"]) else { panic!("no variables") };
+    assert_eq!(source["type"], "datasource");
+    for (variable, name) in variables.iter().zip(["namespace", "release"]) {
+        assert_eq!(
+            (&variable["name"], &variable["multi"], &variable["includeAll"]),
+            (&json!(name), &json!(false), &json!(false))
+        );
+        assert_known(variable["query"]["query"].as_str().unwrap());
+    }
+    let targets = items(&dashboard["panels"]).iter().flat_map(|panel| items(&panel["targets"]));
+    let expressions: Vec<&str> =
+        targets.chain(items(&dashboard["annotations"]["list"])).map(|query| query["expr"].as_str().unwrap()).collect();
+    for expression in &expressions {
+        assert_eq!(expression.matches(CHOSEN).count(), expression.matches("pinrelay_").count(), "{expression}");
+    }
+
+    let shown = expressions.iter().find(|expression| expression.contains("pinrelay_records_unaccounted")).unwrap();
+    let series = |labels: &str, value: u64| {
+        let labels = format!("{labels}feed=\"order\",partition=\"0\"");
+        json!({"series": format!("pinrelay_records_unaccounted{{{labels}}}"), "values": format!("{value}x2")})
+    };
+    let history = json!([
+        series("namespace=\"conv\",pod=\"rel-pinrelay-0\",", 1),
+        series("namespace=\"conv\",pod=\"rel-pinrelay-12\",", 2),
+        series("namespace=\"conv\",pod=\"rel-pinrelay-2-0\",", 40),
+        series("namespace=\"other\",pod=\"rel-pinrelay-0\",", 800),
+        series("", 16_000),
+    ]);
+    let answers = [
+        ("conv", "rel-pinrelay", 3),
+        ("conv", "rel-pinrelay-2", 40),
+        ("other", "rel-pinrelay", 800),
+        // Without Kubernetes around it.
+        ("", "", 16_000),
+    ];
+    let answers = answers.map(|(namespace, release, value)| {
+        let query = shown.replace("$namespace", namespace).replace("$release", release);
+        json!({"expr": query, "eval_time": "1m", "exp_samples": [{"labels": "{feed=\"order\"}", "value": value}]})
+    });
+    let nothing = json!({"spec": {"groups": []}});
+    play(&nothing, &json!({"interval": "1m", "input_series": history, "promql_expr_test": answers}));
+}
+
 #[test]
 fn keda_scales_by_our_own_metrics_within_the_partitions_and_down_slowly() {
     let rendered = Rendered::of(&value_set("monitored"));
