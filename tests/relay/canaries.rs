@@ -3,6 +3,7 @@
 
 mod avro;
 mod forms;
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -164,8 +165,7 @@ fn inputs(aviary: &Aviary, feed: DemoFeed, ids: &str) -> Vec<Input> {
 }
 
 /// A registry that tells everything back where it does not know a schema.
-async fn registry(told: &[String]) -> String {
-    let told = format!("{} {REGISTRY_PASSWORD}", told.join(" "));
+async fn registry(told: String) -> String {
     let known = DemoFeed::ALL.map(|feed| (format!("/schemas/ids/{}", schema_id(feed)), feed.schema()));
     let answer = move |uri: Uri| async move {
         let path = uri.path();
@@ -261,7 +261,7 @@ async fn nothing_that_the_process_emits_shows_what_is_personal_or_secret() {
     );
     let terms = Terms {
         watch,
-        registry: Some(registry(aviary.at(REGISTRY)).await),
+        registry: Some(registry(format!("{} {REGISTRY_PASSWORD}", aviary.at(REGISTRY).join(" "))).await),
         registry_auth: ", auth: {basic: {user: relay, password: {file: registry}}}",
         properties: ", sasl.username: relay, sasl.password: {file: kafka}",
         lane: "batch_events: 1, concurrency: 4, backoff_min: 50ms, backoff_max: 1s",

@@ -150,6 +150,7 @@ impl<'b> Shop<'b> {
         command.args(["topics", "--config"]).arg(self.config("topics"));
         let replication = self.broker.replication().to_string();
         command.args(["--replication", &replication, "--audit-partitions", "4"]).args(arguments);
+        command.envs(self.terms.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
