@@ -34,6 +34,7 @@ pub mod registry;
 pub mod repeats;
 pub mod resolve;
 pub mod restore;
+mod restore_facts;
 pub mod restore_plan;
 #[cfg(test)]
 mod schema_tests;

@@ -8,9 +8,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset as Position, TopicPartitionList};
-use tokio::runtime::Builder;
 use uuid::Uuid;
 
 use crate::domain::{ChangelogEntry, ChangelogOffset, NextOffset, PartitionId, TransactionId, UnixMillis};
@@ -20,12 +18,11 @@ use super::client::{self, Isolation, Logging};
 use super::consumer::CommitStartError;
 use super::deadline::Deadline;
 use super::metadata::{CommitMetadata, Parsed, Stamp};
-use super::native;
 use super::repeats::repeats;
+use super::restore_facts::FactFinder;
 pub use super::restore_plan::Halt;
 use super::restore_plan::{self, Facts, Plan};
-use super::settings::{Cluster, KafkaSettings, Retention, Start};
-use super::topics;
+use super::settings::KafkaSettings;
 
 /// One step of a restore, for the core's replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +87,7 @@ impl From<KafkaError> for RestoreError {
 pub struct Restorer {
     settings: Arc<KafkaSettings>,
     process: Uuid,
-    /// Partitions of each feed's topic when the process started.
-    partitions: Vec<i32>,
-    /// Stable offsets and last stable offsets.
-    committed: BaseConsumer<Logging>,
-    /// Ends of logs, open transactions included.
-    uncommitted: BaseConsumer<Logging>,
+    finder: FactFinder,
 }
 
 /// How the reading of a changelog ended.
@@ -114,17 +106,14 @@ impl Restorer {
     ///
     /// If librdkafka refuses a property.
     pub fn new(settings: Arc<KafkaSettings>, process: Uuid, partitions: Vec<i32>) -> Result<Self, KafkaError> {
-        let committed = client::open_reader(&settings, Isolation::Committed)?;
-        let uncommitted = client::open_reader(&settings, Isolation::Uncommitted)?;
-        Ok(Self { settings, process, partitions, committed, uncommitted })
+        let finder = FactFinder::new(Arc::clone(&settings), partitions)?;
+        Ok(Self { settings, process, finder })
     }
 
     /// Shows the token of OAUTHBEARER as it is now, where there is one: the readers are connected between restores too,
     /// and a broker wants to see another one before the first is over.
     pub fn authorize(&self) {
-        for client in [self.committed.client(), self.uncommitted.client()] {
-            client::authorize(&self.settings, client);
-        }
+        self.finder.authorize();
     }
 
     /// Restores one partition. Blocks; `is_held` is asked all along, `commit_start` at most once for each try.
@@ -143,28 +132,47 @@ impl Restorer {
             if !is_held() {
                 return Err(RestoreError::Gone);
             }
-            let facts = self.facts(partition)?;
-            match restore_plan::plan(&facts)? {
-                Plan::FirstStart => {
-                    let next_offset = self.first_start(partition, &facts, &commit_start)?;
-                    replay(Replayed::Begin { next_offset, end: ChangelogOffset(0) });
-                    return Ok(RestoredPartition { next_offset, began: Began::Now });
+            let facts = self.finder.facts(partition)?;
+            match self.attempt(partition, &facts, &is_held, &commit_start, &mut replay) {
+                Ok(Some(restored)) => return Ok(restored),
+                Ok(None) => tracing::warn!(%partition, "the changelog was deleted while it was read: it is read again"),
+                // Facts are of several moments. Where another owner has committed in between, which happens to a process
+                // that was suspended, they fit together no longer and call for nobody's decision.
+                Err(RestoreError::Halt(halt)) if self.finder.committed(partition)? != facts.committed => {
+                    tracing::warn!(%partition, cause = %halt, "the offset moved while the partition was restored: it is restored again");
                 }
-                Plan::Continue { next_offset, lost_until, from, end } => {
-                    replay(Replayed::Begin { next_offset, end });
-                    if let Some(until) = lost_until {
-                        tracing::error!(%partition, %next_offset, %until, "records were deleted before they were read");
-                        replay(Replayed::Lost { until });
-                    }
-                    replay(Replayed::Reading { from, to: facts.changelog.1 });
-                    let read =
-                        self.read(partition, (from, facts.changelog.1), &facts.topic_id, &is_held, &mut replay)?;
-                    if read == Read::ToTheEnd {
-                        let next_offset = lost_until.unwrap_or(next_offset);
-                        return Ok(RestoredPartition { next_offset, began: Began::Before });
-                    }
-                    tracing::warn!(%partition, "the changelog was deleted while it was read: it is read again");
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Nothing, if the log start has passed the reading position.
+    fn attempt(
+        &self,
+        partition: PartitionId,
+        facts: &Facts,
+        is_held: &impl Fn() -> bool,
+        commit_start: &impl Fn(NextOffset, String) -> Result<(), CommitStartError>,
+        replay: &mut impl FnMut(Replayed<'_>),
+    ) -> Result<Option<RestoredPartition>, RestoreError> {
+        match restore_plan::plan(facts)? {
+            Plan::FirstStart => {
+                let next_offset = self.first_start(partition, facts, commit_start)?;
+                replay(Replayed::Begin { next_offset, end: ChangelogOffset(0) });
+                Ok(Some(RestoredPartition { next_offset, began: Began::Now }))
+            }
+            Plan::Continue { next_offset, lost_until, from, end } => {
+                replay(Replayed::Begin { next_offset, end });
+                if let Some(until) = lost_until {
+                    tracing::error!(%partition, %next_offset, %until, "records were deleted before they were read");
+                    replay(Replayed::Lost { until });
                 }
+                let to = facts.changelog.1;
+                replay(Replayed::Reading { from, to });
+                let read = self.read(partition, (from, to), &facts.topic_id, is_held, replay)?;
+                let next_offset = lost_until.unwrap_or(next_offset);
+                let restored = RestoredPartition { next_offset, began: Began::Before };
+                Ok((read == Read::ToTheEnd).then_some(restored))
             }
         }
     }
@@ -176,7 +184,7 @@ impl Restorer {
     ///
     /// As [`Restorer::restore`].
     pub(super) fn standing(&self, partition: PartitionId) -> Result<Standing, RestoreError> {
-        let facts = self.facts(partition)?;
+        let facts = self.finder.facts(partition)?;
         let plan = restore_plan::plan(&facts)?;
         Ok(match (plan, facts.committed) {
             (Plan::Continue { end, .. }, Some((next_offset, Parsed::Ours(metadata)))) => {
@@ -186,86 +194,12 @@ impl Restorer {
                 Standing { next_offset, ledger_from: Some(from), window_from: Some(from), end }
             }
             (Plan::FirstStart, _) => Standing {
-                next_offset: self.resolve_start(partition, &self.facts(partition)?)?,
+                next_offset: self.finder.start(partition, &self.finder.facts(partition)?)?,
                 ledger_from: None,
                 window_from: None,
                 end: ChangelogOffset(0),
             },
         })
-    }
-
-    /// The order matters: the offset first, stable; then the end of the changelog, open transactions included (P3).
-    fn facts(&self, partition: PartitionId) -> Result<Facts, RestoreError> {
-        self.authorize();
-        let timeout = self.settings.timeouts.request;
-        let (input, number) = (self.settings.input_topic(partition), partition.number);
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(input, number, Position::Invalid)?;
-        let list = self.committed.committed_offsets(list, timeout)?;
-        let element = list.find_partition(input, number).ok_or(KafkaError::NoMessageReceived)?;
-        element.error()?;
-        let committed = match element.offset() {
-            Position::Offset(offset) => Some((NextOffset(offset), CommitMetadata::parse(element.metadata()))),
-            Position::Beginning | Position::End | Position::Stored | Position::Invalid | Position::OffsetTail(_) => {
-                None
-            }
-        };
-        let (input_start, input_end) = self.uncommitted.fetch_watermarks(input, number, timeout)?;
-        let changelog = self.changelog_topic(partition);
-        let (start, end) = self
-            .uncommitted
-            .fetch_watermarks(&changelog, number, timeout)
-            .map_err(|error| self.why_without(&changelog, number, error))?;
-        let topic_id = match self.settings.cluster {
-            Cluster::Kafka => native::topic_id(self.uncommitted.client(), input, timeout)
-                .map_err(|error| RestoreError::Retry(error.to_string()))?,
-            Cluster::Mock => "mock".to_owned(),
-        };
-        let retention = self.retention(&changelog, committed.as_ref(), ChangelogOffset(start))?;
-        Ok(Facts {
-            committed,
-            input: (NextOffset(input_start), NextOffset(input_end)),
-            changelog: (ChangelogOffset(start), ChangelogOffset(end)),
-            topic_id,
-            retention,
-            on_lost: self.settings.feed(partition.feed).map(|feed| feed.on_lost).unwrap_or_default(),
-        })
-    }
-
-    /// A broker that has just started knows of no topic for a moment. So a partition is missing only if its topic is
-    /// there with others.
-    fn why_without(&self, changelog: &str, number: i32, error: KafkaError) -> RestoreError {
-        match self.uncommitted.fetch_metadata(Some(changelog), self.settings.timeouts.request) {
-            Ok(metadata) => match metadata.topics() {
-                [topic] if lacks(topic.partitions().iter().map(MetadataPartition::id), number) => {
-                    Halt::ChangelogMissing.into()
-                }
-                _ => error.into(),
-            },
-            Err(error) => error.into(),
-        }
-    }
-
-    /// The changelog's retention is asked for only where it decides: when keys of the window are gone (P4).
-    fn retention(
-        &self,
-        changelog: &str,
-        committed: Option<&(NextOffset, Parsed)>,
-        log_start: ChangelogOffset,
-    ) -> Result<Retention, RestoreError> {
-        let configured = self.settings.retention;
-        let Some((_, Parsed::Ours(metadata))) = committed else { return Ok(configured) };
-        if metadata.window_from.is_none_or(|window_from| log_start <= window_from) {
-            return Ok(configured);
-        }
-        let runtime = Builder::new_current_thread().build().map_err(|error| RestoreError::Retry(error.to_string()))?;
-        let found = runtime.block_on(topics::retention(&self.settings, changelog)).map_err(RestoreError::Retry)?;
-        Ok(Retention { changelog: found, ..configured })
-    }
-
-    fn changelog_topic(&self, partition: PartitionId) -> String {
-        let feed = self.settings.feed(partition.feed).expect("ids of feeds come from these settings");
-        self.settings.changelog_topic(feed)
     }
 
     /// Resolves the start to a number and commits it before the first record is read (P5).
@@ -275,7 +209,7 @@ impl Restorer {
         facts: &Facts,
         commit_start: impl Fn(NextOffset, String) -> Result<(), CommitStartError>,
     ) -> Result<NextOffset, RestoreError> {
-        let next_offset = self.resolve_start(partition, facts)?;
+        let next_offset = self.finder.start(partition, facts)?;
         let metadata = CommitMetadata {
             ledger_from: None,
             window_from: None,
@@ -291,37 +225,6 @@ impl Restorer {
         Ok(next_offset)
     }
 
-    fn resolve_start(&self, partition: PartitionId, facts: &Facts) -> Result<NextOffset, RestoreError> {
-        let timeout = self.settings.timeouts.request;
-        let (topic, number) = (self.settings.input_topic(partition), partition.number);
-        let known = self.partitions.get(usize::from(partition.feed.0)).is_none_or(|count| number < *count);
-        let start = match self.settings.feed(partition.feed) {
-            Some(feed) if known => feed.start,
-            Some(_) | None => Start::Earliest,
-        };
-        // Records of transactions that are open now come later: the start lies before them.
-        let latest = || Ok(NextOffset(self.committed.fetch_watermarks(topic, number, timeout)?.1));
-        match start {
-            Start::Earliest => Ok(facts.input.0),
-            Start::Latest => latest(),
-            Start::Time(time) => {
-                let mut list = TopicPartitionList::new();
-                list.add_partition_offset(topic, number, Position::Offset(time.0))?;
-                let list = self.committed.offsets_for_times(list, timeout)?;
-                let element = list.find_partition(topic, number).ok_or(KafkaError::NoMessageReceived)?;
-                element.error()?;
-                match element.offset() {
-                    Position::Offset(offset) => Ok(NextOffset(offset)),
-                    Position::Beginning
-                    | Position::End
-                    | Position::Stored
-                    | Position::Invalid
-                    | Position::OffsetTail(_) => latest(),
-                }
-            }
-        }
-    }
-
     fn read(
         &self,
         partition: PartitionId,
@@ -335,7 +238,7 @@ impl Restorer {
         if end <= from {
             return Ok(Read::ToTheEnd);
         }
-        let topic = self.changelog_topic(partition);
+        let topic = self.finder.changelog_topic(partition);
         let reader: BaseConsumer<Logging> = client::reader(&self.settings, Isolation::Committed)
             // 64 MB by default, for each of the partitions that are restored at once.
             .set("queued.max.messages.kbytes", "16384")
@@ -386,12 +289,6 @@ impl Restorer {
     }
 }
 
-/// Whether a topic with these partitions lacks this one; without any it is itself unknown.
-fn lacks(partitions: impl Iterator<Item = i32>, number: i32) -> bool {
-    let mut partitions = partitions.peekable();
-    partitions.peek().is_some() && partitions.all(|partition| partition != number)
-}
-
 /// Offsets in the changelog mean nothing for another topic of the same name (P5).
 fn check_topic_id(message: &BorrowedMessage<'_>, topic_id: &str) -> Result<(), Halt> {
     let written = message.headers().into_iter().flat_map(Headers::iter);
@@ -411,18 +308,4 @@ fn position(reader: &BaseConsumer<Logging>, topic: &str, number: i32) -> Result<
         Some(Position::Offset(offset)) => ChangelogOffset(offset),
         Some(_) | None => ChangelogOffset(0),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_partition_is_missing_only_from_a_topic_that_has_others() {
-        for (partitions, number, missing) in
-            [(&[0, 1][..], 2, true), (&[0, 1], 1, false), (&[], 0, false), (&[1, 0], 0, false)]
-        {
-            assert_eq!(lacks(partitions.iter().copied(), number), missing, "{number} in {partitions:?}");
-        }
-    }
 }

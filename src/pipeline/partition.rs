@@ -163,10 +163,10 @@ impl Partition {
     /// Whether another record may be taken, where `bytes` are for what waits.
     pub(crate) fn has_room(&self, span: usize, bytes: usize) -> bool {
         let waiting = self.ledger.open_bytes() + self.outbox.len() * Pending::BYTES_BESIDE_BODY;
-        self.phase == Phase::Reading
-            && ((self.ledger.len() < span && waiting < bytes)
-                // The reader must be able to reach the highest restored intent (R7).
-                || self.inherited.last_key_value().is_some_and(|(offset, _)| self.ledger.position().0 <= offset.0))
+        // The reader must be able to reach the highest restored intent (R7).
+        let highest = self.inherited.last_key_value().filter(|_| self.rules.holds(Rule::InheritedWithinReach));
+        let lies_ahead = highest.is_some_and(|(offset, _)| self.ledger.position().0 <= offset.0);
+        self.phase == Phase::Reading && (lies_ahead || (self.ledger.len() < span && waiting < bytes))
     }
 
     /// Takes the next record.

@@ -53,6 +53,8 @@ pub enum Rule {
     GoneSettledFromIntent,
     /// R7. A restored `hold` intent is never posted again.
     InheritedPolicyKept,
+    /// R7. The highest restored intent is read whatever the span.
+    InheritedWithinReach,
     /// R8. Keys in doubt are in the window.
     DoubtInWindow,
     /// R8. Of two policies on one key the stricter decides.
@@ -105,6 +107,7 @@ impl Rule {
         Self::InheritedBeforeMapping,
         Self::GoneSettledFromIntent,
         Self::InheritedPolicyKept,
+        Self::InheritedWithinReach,
         Self::DoubtInWindow,
         Self::StricterPolicy,
         Self::WindowAfterDelivery,

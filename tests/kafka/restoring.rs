@@ -8,11 +8,13 @@ use pinrelay::domain::{
 };
 use pinrelay::kafka::changelog;
 use pinrelay::kafka::consumer::Leaving;
+use pinrelay::kafka::metadata::{CommitMetadata, Parsed};
 use pinrelay::kafka::restore::{Began, Halt, Replayed, RestoreError, RestoredPartition, Restorer};
 use pinrelay::kafka::settings::{KafkaSettings, Start};
 use pinrelay::kafka::transactions::TransactionEvent;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -40,6 +42,16 @@ async fn restore_of(
     member: &Member,
     number: i32,
 ) -> (Result<RestoredPartition, RestoreError>, Told) {
+    restore_while(settings, member, number, || {}).await
+}
+
+/// `reading` happens each time before a changelog is read.
+async fn restore_while(
+    settings: &KafkaSettings,
+    member: &Member,
+    number: i32,
+    mut reading: impl FnMut() + Send + 'static,
+) -> (Result<RestoredPartition, RestoreError>, Told) {
     let settings = Arc::new(settings.clone());
     let (remote, assignment) = (member.remote(), member.given[&partition(number)]);
     tokio::task::spawn_blocking(move || {
@@ -51,7 +63,10 @@ async fn restore_of(
             |at, metadata| remote.commit_start(partition(number), assignment, at, metadata),
             |step| match step {
                 Replayed::Begin { next_offset, end } => told.begun.push((next_offset, end)),
-                Replayed::Reading { from, to } => assert!(from <= to),
+                Replayed::Reading { from, to } => {
+                    assert!(from <= to);
+                    reading();
+                }
                 Replayed::Lost { until } => panic!("nothing was deleted, not even before {until}"),
                 Replayed::Entries { position, appended, entries } => {
                     told.appended.push(appended);
@@ -104,11 +119,8 @@ async fn a_restore_reads_back_what_was_committed_and_ends_behind_aborted_entries
     member.close(Leaving::Leave).await;
 }
 
-#[tokio::test]
-async fn a_changelog_that_belongs_to_an_earlier_topic_of_the_same_name_halts_a_restore() {
-    let broker = Broker::shared().await;
-    let settings = settings(broker, "created-again");
-    let (member, writer) = committed(broker, &settings).await;
+/// An entry that belongs to another topic of the same name.
+fn append_foreign(broker: &Broker, settings: &KafkaSettings) {
     let topic = settings.changelog_topic(&settings.feeds[0]);
     let packed = changelog::encode(&[outcome(3)], 1_000).remove(0);
     let producer: BaseProducer = broker.client().create().unwrap();
@@ -116,6 +128,50 @@ async fn a_changelog_that_belongs_to_an_earlier_topic_of_the_same_name_halts_a_r
     let record = BaseRecord::<(), [u8]>::to(&topic).partition(0).payload(&packed);
     producer.send(record.headers(OwnedHeaders::new().insert(header))).unwrap();
     producer.flush(PATIENCE).unwrap();
+}
+
+/// What stands beside the committed offset of the first partition.
+async fn commit_metadata(broker: &Broker, settings: &KafkaSettings) -> CommitMetadata {
+    let topic = settings.feeds[0].input.clone();
+    let consumer: BaseConsumer = broker.client().set("group.id", &settings.group_id).create().unwrap();
+    tokio::task::spawn_blocking(move || {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&topic, 0);
+        let found = consumer.committed_offsets(list, PATIENCE).unwrap();
+        match CommitMetadata::parse(found.find_partition(&topic, 0).unwrap().metadata()) {
+            Parsed::Ours(metadata) => metadata,
+            Parsed::Foreign | Parsed::Newer { .. } => panic!("not ours"),
+        }
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_restore_that_would_halt_begins_again_if_the_offset_has_moved_meanwhile() {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, "moved-meanwhile");
+    let (member, writer) = committed(broker, &settings).await;
+    append_foreign(broker, &settings);
+    // As if another owner had cleared it up while this one slept: nothing before the end is needed any more.
+    let after =
+        CommitMetadata { ledger_from: None, end: ChangelogOffset(3), ..commit_metadata(broker, &settings).await };
+    let (remote, assignment) = (member.remote(), member.given[&partition(0)]);
+    let moves = move || remote.commit_start(partition(0), assignment, NextOffset(4), after.to_text()).unwrap();
+
+    let (restored, told) = restore_while(&settings, &member, 0, moves).await;
+    assert_eq!(restored.map(|restored| restored.next_offset), Ok(NextOffset(4)));
+    assert_eq!(told.begun, [(NextOffset(3), ChangelogOffset(1)), (NextOffset(4), ChangelogOffset(3))]);
+    writer.close().await;
+    member.close(Leaving::Leave).await;
+}
+
+#[tokio::test]
+async fn a_changelog_that_belongs_to_an_earlier_topic_of_the_same_name_halts_a_restore() {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, "created-again");
+    let (member, writer) = committed(broker, &settings).await;
+    append_foreign(broker, &settings);
 
     let (restored, _) = restore(&settings, &member).await;
     let halt = restored.expect_err("a halt").to_string();

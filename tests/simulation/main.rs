@@ -53,8 +53,8 @@ mod worlds {
 
     /// Worlds of each kind in a plain run, half of them under each policy; `SIMULATION_WORLDS` asks for others.
     const WORLDS: u64 = 10_000;
-    /// Most worlds in which a negative control is looked for.
-    const CONTROL_WORLDS: u64 = 6000;
+    /// Most worlds in which a negative control is looked for; the rarest shows in one of 5,000.
+    const CONTROL_WORLDS: u64 = 20_000;
 
     /// A long run says so often how far it is.
     const TOLD_EVERY: u64 = 10_000;

@@ -56,7 +56,7 @@ impl World {
         let back = self.random.below(u64::try_from(stored - start).expect("not negative") + 1);
         let to = stored - i64::try_from(back).expect("small");
         self.trace.say(self.now, || format!("the offset of {partition} is set to {to}"));
-        self.kafka.transactions.set(partition, Some(to));
+        self.kafka.transactions.set(partition, Some(Stored { next: to, metadata: None }));
     }
 
     /// Kafka deletes the offsets with the topic; the new one is empty.
@@ -118,10 +118,11 @@ impl World {
         }
     }
 
-    /// Whether the restore of a partition may go on: not into another topic than before. A process that was there before
-    /// that topic came meets it when it reads.
-    pub(crate) fn goes_on(&mut self, slot: usize, partition: usize, watermark: i64) {
-        if self.undecided && 0 < watermark && self.processes[slot].topic == self.topic {
+    /// Whether the restore of a partition may go on: not into another topic than before, unless it was first read as one
+    /// of this topic. A process that was there before that topic came meets it when it reads.
+    pub(crate) fn goes_on(&mut self, slot: usize, partition: usize, stored: Option<Stored>, watermark: i64) {
+        let of_this_topic = stored.and_then(|stored| stored.metadata).is_some_and(|known| known.topic == self.topic);
+        if self.undecided && 0 < watermark && !of_this_topic && self.processes[slot].topic == self.topic {
             let what = format!("{partition} goes on in another topic, and nobody has decided so");
             self.checker.blame(self.now, Law::Contract, what);
         }

@@ -125,11 +125,16 @@ impl World {
         let seed = self.random.next();
         let mut process = Process::down();
         process.life = self.lives;
-        process.core = Some(Pipeline::new(self.scenario.settings.clone(), seed));
         process.boot = self.random.below(1_000_000);
         process.skew = i64::try_from(self.random.below(100)).expect("small") - 50;
         process.topic = self.topic;
         process.plan = self.random.index(2);
+        let mut settings = self.scenario.settings.clone();
+        // A configuration changes its bounds along with its mapping.
+        if process.plan == 1 && self.scenario.kind == Kind::Mixed {
+            settings.span = 2;
+        }
+        process.core = Some(Pipeline::new(settings, seed));
         process.client.polled = self.now;
         self.processes[slot] = process;
         self.trace.say(self.now, || format!("process {slot} starts as life {}", self.lives));
@@ -289,6 +294,16 @@ impl World {
         self.leave_when_empty(slot);
     }
 
+    /// Puts a process to sleep by chance, for longer than a session at times; says for how long.
+    pub(crate) fn pauses(&mut self, slot: usize) -> Option<Time> {
+        if !self.strikes(self.scenario.chances.pause) {
+            return None;
+        }
+        let duration = self.random.pick(&[5, 30, 100, 700, 2500]);
+        self.stop(slot, duration);
+        Some(duration)
+    }
+
     /// Performs what the core asked for; a crash or a stop may come before each effect.
     fn run_effects(&mut self, slot: usize) {
         loop {
@@ -298,9 +313,7 @@ impl World {
             if self.strikes(self.scenario.chances.crash) {
                 return self.kill(slot);
             }
-            if self.strikes(self.scenario.chances.pause) {
-                let duration = self.random.pick(&[5, 30, 100, 700, 2500]);
-                self.stop(slot, duration);
+            if let Some(duration) = self.pauses(slot) {
                 return self.own(slot, duration, Own::Resume);
             }
             let Some(effect) = self.processes[slot].effects.pop_front() else { return };

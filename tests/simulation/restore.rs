@@ -6,7 +6,7 @@ use pinrelay::domain::{ChangelogEntry, ChangelogOffset, Epoch, NextOffset, UnixM
 use pinrelay::kafka::restore_plan::{self, Halt, Plan};
 use pinrelay::pipeline::{Input, Replay};
 
-use crate::kafka::Stored;
+use crate::kafka::{Metadata, Stored};
 use crate::process::{Held, Stage};
 use crate::scenario::{WALL, partition_id};
 use crate::variants::Variant;
@@ -19,6 +19,8 @@ pub(crate) struct Restoring {
     stored: Option<Option<Stored>>,
     watermark: Option<i64>,
     begun: Option<Begun>,
+    /// Why it does not go on, unless the offset has moved meanwhile.
+    halt: Option<Halt>,
     /// Offset at the time of the assignment, for the variant that reads from there.
     early: Option<i64>,
 }
@@ -36,7 +38,7 @@ struct Begun {
 }
 
 impl World {
-    /// One step of a restore; the next one comes a little later.
+    /// One step of a restore; the next one comes a little later, or much later if the process sleeps before it.
     pub(crate) fn restore(&mut self, slot: usize, partition: usize, epoch: Epoch) {
         let unstable = self.is(Variant::UnstableOffset) || self.is(Variant::UnstableOffsetWithoutFlush);
         let early = self.is(Variant::WatermarkFirst) || self.is(Variant::WatermarkFirstWithoutFlush);
@@ -52,7 +54,14 @@ impl World {
             return;
         }
         restoring.early.get_or_insert(stored.next);
-        if early && restoring.watermark.is_none() {
+        if let Some(halt) = restoring.halt.take() {
+            match stable {
+                // It is asked for until no transaction would move it.
+                None => restoring.halt = Some(halt),
+                found if found == restoring.stored => return self.halted(slot, partition, &halt),
+                Some(_) => **restoring = Restoring { early: restoring.early, ..Restoring::default() },
+            }
+        } else if early && restoring.watermark.is_none() {
             restoring.watermark = Some(watermark);
         } else if restoring.stored.is_none() {
             restoring.stored = if unstable { Some(Some(stored)) } else { stable };
@@ -61,18 +70,18 @@ impl World {
         } else if self.read_changelog(slot, partition, epoch) {
             return;
         }
-        let delay = self.random.between(1, 12);
+        let delay = self.pauses(slot).unwrap_or(0) + self.random.between(1, 12);
         self.own(slot, delay, Own::Restore { partition, epoch });
     }
 
-    /// Where a restore begins, decided as in a real one; nothing if it does not go on.
+    /// Where a restore begins, decided as in a real one.
     fn begin_restore(
         &mut self,
         slot: usize,
         partition: usize,
         stored: Option<Stored>,
         watermark: i64,
-    ) -> Option<Begun> {
+    ) -> Result<Begun, Halt> {
         let clamps = self.is(Variant::ClampsToLogStart);
         let kept = self.scenario.kind.retention().map(|kept| if clamps { kept / 8 } else { kept });
         let log_start = kept.map_or(0, |kept| {
@@ -80,28 +89,27 @@ impl World {
             self.kafka.changelogs[partition].start(UnixMillis(WALL + oldest))
         });
         let facts = self.facts(partition, stored, log_start, watermark);
-        let (next_offset, lost_until, from, end) = match restore_plan::plan(&facts) {
-            Ok(Plan::FirstStart) => {
+        let (next_offset, lost_until, from, end) = match (restore_plan::plan(&facts), stored) {
+            (Ok(Plan::FirstStart), _) => {
                 let added = self.scenario.initial <= partition;
                 let from_end = added && self.is(Variant::AddedFromEnd);
                 let start = if from_end { facts.input.1 } else { facts.input.0 };
                 // The shell commits it before it reads, unless another owner was faster.
                 if self.kafka.transactions.stable(partition) == Some(None) {
-                    self.kafka.transactions.set(partition, Some(start.0));
+                    let (stamp, topic) = ((self.processes[slot].life, 0), self.topic);
+                    let metadata = Metadata { ledger_from: None, window_from: None, end: 0, stamp, topic };
+                    self.kafka.transactions.set(partition, Some(Stored { next: start.0, metadata: Some(metadata) }));
                 }
                 (start, None, ChangelogOffset(watermark), ChangelogOffset(0))
             }
-            Ok(Plan::Continue { next_offset, lost_until, from, end }) => (next_offset, lost_until, from, end),
-            Err(Halt::LedgerDeleted { .. }) if clamps => {
-                (NextOffset(stored?.next), None, ChangelogOffset(log_start), facts.changelog.1)
+            (Ok(Plan::Continue { next_offset, lost_until, from, end }), _) => (next_offset, lost_until, from, end),
+            (Err(Halt::LedgerDeleted { .. }), Some(stored)) if clamps => {
+                (NextOffset(stored.next), None, ChangelogOffset(log_start), facts.changelog.1)
             }
-            Err(Halt::TopicRecreated { .. }) if self.is(Variant::IgnoresTopic) => {
+            (Err(Halt::TopicRecreated { .. }), _) if self.is(Variant::IgnoresTopic) => {
                 (facts.input.0, None, ChangelogOffset(watermark), facts.changelog.1)
             }
-            Err(halt) => {
-                self.halted(slot, partition, &halt);
-                return None;
-            }
+            (Err(halt), _) => return Err(halt),
         };
         let mut replay = Replay::new(&self.scenario.settings, next_offset, end);
         if let Some(until) = lost_until.filter(|_| !self.is(Variant::LostUnsaid)) {
@@ -109,7 +117,20 @@ impl World {
         }
         let start = lost_until.unwrap_or(next_offset).0;
         let from = if self.is(Variant::ReadsFromEnd) { end.0.max(log_start) } else { from.0 };
-        Some(Begun { replay, position: from, start, open: BTreeSet::new() })
+        Ok(Begun { replay, position: from, start, open: BTreeSet::new() })
+    }
+
+    /// Offset and changelog were looked at one after the other: the offset is looked at again. Returns whether the restore
+    /// has ended.
+    fn would_halt(&mut self, slot: usize, partition: usize, halt: Halt) -> bool {
+        if self.is(Variant::HaltsAtOnce) {
+            self.halted(slot, partition, &halt);
+            return true;
+        }
+        if let Some(Held { stage: Stage::Restoring(restoring), .. }) = self.processes[slot].held.get_mut(&partition) {
+            restoring.halt = Some(halt);
+        }
+        false
     }
 
     /// Returns whether the restore has ended.
@@ -120,9 +141,13 @@ impl World {
             return true;
         };
         let (Some(stored), Some(watermark)) = (restoring.stored, restoring.watermark) else { return false };
-        let Some(mut begun) = restoring.begun.take().or_else(|| self.begin_restore(slot, partition, stored, watermark))
-        else {
-            return true;
+        let begun = match restoring.begun.take() {
+            Some(begun) => Ok(begun),
+            None => self.begin_restore(slot, partition, stored, watermark),
+        };
+        let mut begun = match begun {
+            Ok(begun) => begun,
+            Err(halt) => return self.would_halt(slot, partition, halt),
         };
         let (visible, stable) = self.kafka.read_committed(partition, begun.position);
         // No further than P3 demands.
@@ -143,8 +168,7 @@ impl World {
         }
         if let Some(expected) = of_another.filter(|_| !self.is(Variant::IgnoresTopic)) {
             let (expected, found) = (expected.to_string(), self.topic.to_string());
-            self.halted(slot, partition, &Halt::TopicRecreated { expected, found });
-            return true;
+            return self.would_halt(slot, partition, Halt::TopicRecreated { expected, found });
         }
         begun.position = begun.position.max(stable);
         let Some(Held { stage: Stage::Restoring(restoring), .. }) = self.processes[slot].held.get_mut(&partition)
@@ -156,7 +180,7 @@ impl World {
             return false;
         }
         let start = restoring.early.filter(|_| early).unwrap_or(begun.start);
-        self.goes_on(slot, partition, watermark);
+        self.goes_on(slot, partition, stored, watermark);
         if let Some(held) = self.processes[slot].held.get_mut(&partition) {
             held.stage = Stage::Reading { position: start };
             held.inherited = begun.open;

@@ -83,7 +83,9 @@ variants! {
     IgnoresTopic: "P5", &[Kind::Positions];
     /// Partitions that are added while processes run are read from their end.
     AddedFromEnd: "P5", &[Kind::Growth];
-    /// Redundant to T3's flush: alone it does no harm.
+    /// What was found at several moments halts a restore although the offset has moved between them.
+    HaltsAtOnce: "P5", &[Kind::Growth];
+    /// T3's flush guards the entries; what is left is a false halt after a sleep between the two.
     WatermarkFirst: "P3", FM;
 }
 
@@ -126,7 +128,6 @@ impl Broken {
     /// Whether it is known to do no harm by itself, and why.
     pub(crate) const fn harmless(self) -> Option<&'static str> {
         match self {
-            Self::Shell(Variant::WatermarkFirst) => Some("T3's flush guards the order of P3"),
             Self::Shell(Variant::EndBeforeOwn) => Some("an earlier `end` makes a restore read more"),
             Self::Shell(Variant::WindowFromEarlierOnly) => Some("an outcome's intent is in an earlier transaction"),
             Self::Shell(Variant::EntriesReversed) => Some("no transaction holds two entries of one record"),
@@ -152,7 +153,7 @@ impl Broken {
             #[cfg(feature = "broken-rules")]
             Self::Core(Rule::GoneSettledFromIntent | Rule::RestoredPositionsCarried) => &[Kind::Compaction],
             #[cfg(feature = "broken-rules")]
-            Self::Core(Rule::InheritedHoldsClaim | Rule::StricterPolicy) => &[Kind::Mixed],
+            Self::Core(Rule::InheritedHoldsClaim | Rule::InheritedWithinReach | Rule::StricterPolicy) => &[Kind::Mixed],
             #[cfg(feature = "broken-rules")]
             Self::Core(_) => FM,
         }

@@ -19,7 +19,7 @@ pub(crate) struct Metadata {
     pub(crate) topic: u32,
 }
 
-/// A committed offset; the first start leaves it without metadata.
+/// A committed offset; a person who sets it leaves it without metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) next: i64,
@@ -126,9 +126,9 @@ impl Transactions {
         self.stored[partition].0.unwrap_or(Stored { next: 0, metadata: None })
     }
 
-    /// Somebody sets it, or deletes it.
-    pub(crate) fn set(&mut self, partition: usize, next: Option<i64>) {
-        self.stored[partition].0 = next.map(|next| Stored { next, metadata: None });
+    /// Sets or deletes an offset outside a transaction.
+    pub(crate) fn set(&mut self, partition: usize, stored: Option<Stored>) {
+        self.stored[partition].0 = stored;
     }
 
     /// The offset, unless a transaction that holds one has no marker yet.
