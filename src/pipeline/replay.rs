@@ -10,7 +10,7 @@ use crate::domain::{
 
 use super::ledger::Told;
 use super::settings::Settings;
-use super::window::{Window, WindowEntry};
+use super::window::{Loading, Window, WindowEntry};
 
 /// An intent without an outcome: the record may have been posted by a former owner (R7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub struct Replay {
     end: ChangelogOffset,
     intents: HashMap<Offset, OpenIntent, BuildHasherDefault<OffsetHasher>>,
     settled: BTreeMap<Offset, KnownOutcome>,
-    window: Window,
+    window: Loading,
     may_be_taken_for: Duration,
 }
 
@@ -87,7 +87,7 @@ impl Replay {
             end,
             intents: HashMap::default(),
             settled: BTreeMap::new(),
-            window: Window::new(settings.window, settings.window_keys),
+            window: Loading::new(Window::new(settings.window, settings.window_keys)),
             may_be_taken_for: settings.post_deadline + settings.answer_timeout + settings.late_slack,
         }
     }
@@ -139,9 +139,8 @@ impl Replay {
 
     /// All entries up to the high watermark have been applied; `now` clears away what has expired.
     #[must_use]
-    pub fn finish(mut self, now: UnixMillis) -> Restored {
-        self.window.expire(now);
-        self.window.restored();
+    pub fn finish(self, now: UnixMillis) -> Restored {
+        let window = self.window.finish(now);
         let next_offset = self.next_offset;
         let mut open: Vec<_> = self.intents.into_values().filter(|i| !next_offset.is_past(i.offset)).collect();
         open.sort_unstable_by_key(|intent| intent.offset);
@@ -155,7 +154,7 @@ impl Replay {
             open,
             settled: settled.into_iter().map(|(offset, known)| (offset, known.position, known.told)).collect(),
             oldest,
-            window: self.window,
+            window,
         }
     }
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use crate::domain::{ChangelogOffset, InDoubtPolicy, KeyState, Offset, UnixMillis};
 
 use super::WindowEntry;
-use super::table::{GENERATIONS, GenerationId};
+use super::shard::GenerationId;
+use super::table::GENERATIONS;
 
 /// Number of a bucket of time since 1970.
 pub(super) type BucketId = i64;
@@ -113,6 +114,10 @@ impl Generations {
         let generation = self.all.get_mut(usize::from(id))?.take()?;
         self.living.remove(&(generation.bucket, generation.number));
         Some(generation)
+    }
+
+    pub(super) const fn has_free(&self) -> bool {
+        !self.free.is_empty()
     }
 
     pub(super) fn set_free(&mut self, ids: Vec<GenerationId>) {

@@ -7,8 +7,10 @@
 //! moment on, and its memory is freed a shard at a time, so that no call takes long however many keys go at once.
 
 mod generations;
+mod loading;
 #[cfg(test)]
 mod model;
+mod shard;
 mod table;
 
 use std::time::Duration;
@@ -16,7 +18,9 @@ use std::time::Duration;
 use crate::domain::{ChangelogOffset, EventKey, InDoubtPolicy, KeyState, Offset, UnixMillis};
 
 use generations::{BucketId, Generations};
-use table::{GenerationId, Packed, Table};
+pub(crate) use loading::Loading;
+use shard::{GenerationId, Packed, Slot};
+use table::Table;
 
 /// What is known of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,19 +80,47 @@ impl Window {
         at: UnixMillis,
         intent: Option<ChangelogOffset>,
     ) {
+        let Some(packed) = self.count(entry, at, intent) else { return };
+        let (first, slot) = Slot::of(&key, packed);
+        self.put(first, slot);
+        while self.max_keys < self.keys && self.evict() {}
+    }
+
+    /// Counts an entry in its generation; it has to be put into the table before another generation ends.
+    fn count(&mut self, entry: WindowEntry, at: UnixMillis, intent: Option<ChangelogOffset>) -> Option<Packed> {
         let generation = self.generation(at, entry.offset);
-        let Some(word) = self.generations.pack(generation, entry) else { return };
+        let word = self.generations.pack(generation, entry)?;
         self.generations.count(generation, at, intent);
-        match self.table.put(&key, Packed { word, generation }) {
+        Some(Packed { word, generation })
+    }
+
+    fn put(&mut self, first: u8, slot: Slot) {
+        match self.table.put(first, slot) {
             Some(before) => self.generations.uncount(before.generation),
             None => self.keys += 1,
         }
-        while self.max_keys < self.keys && self.evict() {}
         self.inserts_since_sweep += 1;
         if Self::SWEEP_EVERY <= self.inserts_since_sweep {
             self.inserts_since_sweep = 0;
             self.sweep();
         }
+    }
+
+    /// Puts counted entries of keys that begin with `first` into the table, in their order for each key.
+    fn put_all(&mut self, first: u8, slots: &mut [Slot]) {
+        // Stable: of two entries of a key the later one counts.
+        slots.sort_by_key(|slot| self.table.shard_of(first, slot));
+        let mut left = &*slots;
+        while let Some(shard) = left.first().and_then(|slot| self.table.shard_of(first, slot)) {
+            let of_shard = left.iter().take_while(|slot| self.table.shard_of(first, slot) == Some(shard)).count();
+            let (now, later) = left.split_at(of_shard);
+            self.table.make_room(shard, now.len());
+            for slot in now {
+                self.put(first, *slot);
+            }
+            left = later;
+        }
+        while self.max_keys < self.keys && self.evict() {}
     }
 
     /// Looks at the time itself: what has expired is not found, whether it was cleared away or not.
@@ -143,12 +175,26 @@ impl Window {
         self.evicted_until.map_or(self.length, |until| now.since(until).min(self.length))
     }
 
+    /// Whether an entry needs a generation that can begin only when another one ends.
+    fn must_end_generation(&self, at: UnixMillis, offset: Offset) -> bool {
+        !self.generations.has_free() && self.takes(at, offset).is_none()
+    }
+
+    /// The generation that takes an entry, if it has begun.
+    fn takes(&self, at: UnixMillis, offset: Offset) -> Option<GenerationId> {
+        self.generations.find(self.bucket(at), offset)
+    }
+
+    const fn bucket(&self, at: UnixMillis) -> BucketId {
+        at.0.div_euclid(self.bucket_ms)
+    }
+
     /// The generation that takes an entry.
     fn generation(&mut self, at: UnixMillis, offset: Offset) -> GenerationId {
-        let bucket = at.0.div_euclid(self.bucket_ms);
-        if let Some(id) = self.generations.find(bucket, offset) {
+        if let Some(id) = self.takes(at, offset) {
             return id;
         }
+        let bucket = self.bucket(at);
         loop {
             if let Some(id) = self.generations.begin(bucket, at, offset) {
                 self.table.begin(id);

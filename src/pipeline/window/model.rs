@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{Window, WindowEntry};
+use super::{Loading, Window, WindowEntry};
 use crate::domain::{ChangelogOffset, EventKey, InDoubtPolicy, KeyState, Offset, UnixMillis};
 
 const MINUTE_MS: i64 = 60_000;
@@ -94,6 +94,23 @@ fn play(
     Ok(())
 }
 
+/// Whatever lies within the reach that the window tells of is there.
+fn knows_its_reach(window: &Window, model: &Model, now: UnixMillis, max_keys: usize) -> Result<(), TestCaseError> {
+    prop_assert!(window.len() <= max_keys);
+    for n in 0..KEYS {
+        let known = model.keys.get(&key(n)).filter(|(_, at, _)| Model::lives(*at, now));
+        let found = window.get(&key(n), now);
+        match known {
+            Some((entry, at, _)) if now.since(*at) < window.covers(now) || now < *at && window.evicted() == 0 => {
+                prop_assert_eq!(found, Some(*entry), "key {}", n);
+            }
+            Some((entry, _, _)) => prop_assert!(found.is_none() || found == Some(*entry), "key {}", n),
+            None => prop_assert_eq!(found, None, "key {}", n),
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn below_its_bound_the_window_knows_what_the_model_knows(steps in proptest::collection::vec(step(), 0..150)) {
@@ -122,21 +139,38 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..150),
         max_keys in 10..60_usize,
     ) {
-        play(&steps, max_keys, |window, model, now| {
-            prop_assert!(window.len() <= max_keys);
-            for n in 0..KEYS {
-                let known = model.keys.get(&key(n)).filter(|(_, at, _)| Model::lives(*at, now));
-                let found = window.get(&key(n), now);
-                match known {
-                    // Whatever lies within the reach that it tells of is there.
-                    Some((entry, at, _)) if now.since(*at) < window.covers(now) || now < *at && window.evicted() == 0 => {
-                        prop_assert_eq!(found, Some(*entry), "key {}", n);
-                    }
-                    Some((entry, _, _)) => prop_assert!(found.is_none() || found == Some(*entry), "key {}", n),
-                    None => prop_assert_eq!(found, None, "key {}", n),
+        play(&steps, max_keys, |window, model, now| knows_its_reach(window, model, now, max_keys))?;
+    }
+
+    #[test]
+    fn a_window_that_is_loaded_knows_what_one_does_that_lives(
+        steps in proptest::collection::vec(step(), 0..300),
+        max_keys in prop_oneof![10..60_usize, Just(10_000)],
+        put_every in 1..100_usize,
+    ) {
+        let (mut loading, mut model) = (Loading::new(Window::new(LENGTH, max_keys)), Model::default());
+        let mut now = UnixMillis(1_790_000_000_000);
+        for (n, step) in (1..).zip(steps) {
+            match step {
+                Step::Pass(minutes) => now.0 += minutes * MINUTE_MS,
+                Step::Insert { key: n, entry, ago, intent } => {
+                    let (at, intent) = (UnixMillis(now.0 - ago * MINUTE_MS), ChangelogOffset(intent));
+                    loading.insert(key(n), entry, at, Some(intent));
+                    model.keys.insert(key(n), (entry, at, intent));
                 }
+                // A changelog tells of no moment at which something was cleared away.
+                Step::Expire => {}
             }
-            Ok(())
-        })?;
+            if n % put_every == 0 {
+                loading.put();
+            }
+        }
+        let window = loading.finish(now);
+        model.expire(now);
+        if max_keys == 10_000 {
+            prop_assert_eq!(window.len(), model.keys.len());
+            prop_assert_eq!((window.evicted(), window.covers(now)), (0, LENGTH));
+        }
+        knows_its_reach(&window, &model, now, max_keys)?;
     }
 }

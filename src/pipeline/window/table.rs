@@ -9,39 +9,10 @@
 
 use crate::domain::EventKey;
 
-/// What the table keeps for a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Packed {
-    pub(super) word: u32,
-    /// Whose entry it is: dead with its generation.
-    pub(super) generation: GenerationId,
-}
-
-/// Names a generation; 0 stands for an empty slot.
-pub(super) type GenerationId = u8;
+use super::shard::{EMPTY, Found, GenerationId, Packed, Shard, Slot};
 
 /// Generations that there can be at a time: those of a byte without 0.
 pub(super) const GENERATIONS: std::ops::RangeInclusive<GenerationId> = 1..=u8::MAX;
-
-const EMPTY: GenerationId = 0;
-
-/// A key without its first byte, and what is kept for it.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    word: u32,
-    rest: [u8; 15],
-    generation: GenerationId,
-}
-
-const NO_ONE: Slot = Slot { word: 0, rest: [0; 15], generation: EMPTY };
-
-const _: () = assert!(size_of::<Slot>() == 20, "a slot has no padding");
-
-/// Slots of a page: with the allocator's 8 bytes, two kilobytes.
-const PAGE: usize = 102;
-
-/// Slots of a shard that does not fill a page.
-const SMALL: [usize; 2] = [8, 24];
 
 /// Shards to begin with: as many as the first byte of a key has values.
 const FIRST_SHARDS: usize = 256;
@@ -63,27 +34,6 @@ pub(super) struct Table {
     /// Shards before this one have been passed.
     swept: usize,
     scratch: Vec<Slot>,
-}
-
-#[derive(Debug, Default)]
-struct Shard {
-    /// Pages of [`PAGE`] slots, or a single one of the [`SMALL`] sizes. At least one slot is empty.
-    pages: Vec<Box<[Slot]>>,
-    used: usize,
-}
-
-/// The slot of a key, or the one that it would take.
-enum Found {
-    Taken(Place),
-    Free(Place),
-    /// The shard has no slots yet.
-    Nowhere,
-}
-
-#[derive(Clone, Copy)]
-struct Place {
-    page: usize,
-    index: usize,
 }
 
 impl Table {
@@ -116,28 +66,46 @@ impl Table {
     }
 
     pub(super) fn get(&self, key: &EventKey) -> Option<Packed> {
-        let shard = self.shards.get(shard_of(hash(key), self.shards.len())?)?;
-        let slot = match shard.find(&rest(key)) {
-            Found::Taken(place) => shard.slot(place)?,
-            Found::Free(_) | Found::Nowhere => return None,
-        };
-        self.living(slot)
+        let (first, sought) = Slot::of(key, Packed { word: 0, generation: EMPTY });
+        let shard = self.shards.get(self.shard_of(first, &sought)?)?;
+        match shard.find(&sought) {
+            Found::Taken(place) => self.living(shard.slot(place)?),
+            Found::Free(_) | Found::Nowhere => None,
+        }
     }
 
-    /// Sets what is kept for the key; gives back what was.
-    pub(super) fn put(&mut self, key: &EventKey, packed: Packed) -> Option<Packed> {
+    /// The number of the shard of a key that begins with `first`.
+    pub(super) fn shard_of(&self, first: u8, slot: &Slot) -> Option<usize> {
+        shard_of(slot.hash(first), self.shards.len())
+    }
+
+    /// As many keys as these are about to come: a table without keys gets its shards at once.
+    pub(super) fn expect(&mut self, keys: usize) {
+        if self.used == 0 && 0 < keys {
+            self.shards.resize_with(FIRST_SHARDS.max(keys.div_ceil(MEAN_KEYS)), Shard::default);
+        }
+    }
+
+    /// Lets a shard grow at once by what is about to come.
+    pub(super) fn make_room(&mut self, index: usize, more: usize) {
+        if self.shards.get(index).is_some_and(|shard| !shard.has_room(more)) {
+            self.rebuild(index, more);
+        }
+    }
+
+    /// Sets what is kept for a key that begins with `first`; gives back what was.
+    pub(super) fn put(&mut self, first: u8, new: Slot) -> Option<Packed> {
         if self.shards.is_empty() {
             self.shards.resize_with(FIRST_SHARDS, Shard::default);
         }
-        let index = shard_of(hash(key), self.shards.len())?;
-        let new = Slot { word: packed.word, rest: rest(key), generation: packed.generation };
+        let index = self.shard_of(first, &new)?;
         let shard = self.shards.get_mut(index)?;
-        match shard.find(&new.rest) {
+        match shard.find(&new) {
             Found::Taken(place) => {
                 let old = std::mem::replace(shard.slot_mut(place)?, new);
                 return self.living(&old);
             }
-            Found::Free(place) if shard.used < most_used(shard.slots()) => *shard.slot_mut(place)? = new,
+            Found::Free(place) if shard.has_room(1) => *shard.slot_mut(place)? = new,
             Found::Free(_) | Found::Nowhere => {
                 self.rebuild(index, 1);
                 self.shards.get_mut(index)?.place(new);
@@ -173,7 +141,7 @@ impl Table {
     }
 
     fn living(&self, slot: &Slot) -> Option<Packed> {
-        self.is_alive(slot).then_some(Packed { word: slot.word, generation: slot.generation })
+        self.is_alive(slot).then_some(slot.packed())
     }
 
     fn is_alive(&self, slot: &Slot) -> bool {
@@ -197,7 +165,8 @@ impl Table {
         let source = number - bit;
         self.gather(source);
         let scratch = std::mem::take(&mut self.scratch);
-        let goes = |slot: &&Slot| slot.hash(source) & bit != 0;
+        // The lowest bits, those of the first byte, are the same for all of a shard.
+        let goes = |slot: &&Slot| slot.hash(0) & bit != 0;
         let going = scratch.iter().filter(goes).count();
         let mut new = Shard::default();
         new.fill(scratch.iter().filter(goes), going, 0);
@@ -220,126 +189,11 @@ impl Table {
     }
 }
 
-impl Shard {
-    fn slots(&self) -> usize {
-        match self.pages.as_slice() {
-            [only] => only.len(),
-            pages => pages.len() * PAGE,
-        }
-    }
-
-    fn slot(&self, Place { page, index }: Place) -> Option<&Slot> {
-        self.pages.get(page)?.get(index)
-    }
-
-    fn slot_mut(&mut self, Place { page, index }: Place) -> Option<&mut Slot> {
-        self.pages.get_mut(page)?.get_mut(index)
-    }
-
-    fn find(&self, rest: &[u8; 15]) -> Found {
-        let slots = self.slots();
-        if slots == 0 {
-            return Found::Nowhere;
-        }
-        let start = scale(position(rest), slots);
-        let (mut page, mut from) = (start / PAGE, start % PAGE);
-        loop {
-            let slots = self.pages.get(page).map_or(&[][..], |slots| slots);
-            for (index, slot) in slots.iter().enumerate().skip(from) {
-                if slot.generation == EMPTY {
-                    return Found::Free(Place { page, index });
-                }
-                if slot.rest == *rest {
-                    return Found::Taken(Place { page, index });
-                }
-            }
-            page = if page + 1 < self.pages.len() { page + 1 } else { 0 };
-            from = 0;
-        }
-    }
-
-    /// Takes a slot whose key is not here yet.
-    fn place(&mut self, new: Slot) {
-        if let Found::Free(place) = self.find(&new.rest)
-            && let Some(slot) = self.slot_mut(place)
-        {
-            *slot = new;
-        }
-    }
-
-    /// Holds these `count` keys from now on, with room for `more`.
-    fn fill<'a>(&mut self, slots: impl Iterator<Item = &'a Slot>, count: usize, more: usize) {
-        let (pages, length) = pages_for(count + more);
-        self.pages.retain(|page| page.len() == length);
-        self.pages.truncate(pages);
-        for page in &mut self.pages {
-            page.fill(NO_ONE);
-        }
-        self.pages.resize_with(pages, || vec![NO_ONE; length].into_boxed_slice());
-        self.pages.shrink_to_fit();
-        slots.for_each(|slot| self.place(*slot));
-        self.used = count;
-    }
-}
-
-impl Slot {
-    /// As [`hash`]; the first byte is that of the shard's number.
-    fn hash(&self, shard: usize) -> usize {
-        let [second, third, fourth, ..] = self.rest;
-        let high = u32::from_le_bytes([0, second, third, fourth]);
-        usize::try_from(high).unwrap_or(0) | (shard % FIRST_SHARDS)
-    }
-}
-
-/// The part of a key that decides about its shard; the lowest bits are those of the first byte.
-fn hash(key: &EventKey) -> usize {
-    let [first, second, third, fourth, ..] = key.0;
-    usize::try_from(u32::from_le_bytes([first, second, third, fourth])).unwrap_or(0)
-}
-
-fn rest(key: &EventKey) -> [u8; 15] {
-    let [_, rest @ ..] = key.0;
-    rest
-}
-
-/// The part of a key that decides about its slot.
-fn position(rest: &[u8; 15]) -> u64 {
-    let [_, _, _, _, _, _, _, last @ ..] = *rest;
-    u64::from_le_bytes(last)
-}
-
 /// Of `shards` the one that holds a key: as many bits of the hash as shards were split for. `None` if there are none.
 fn shard_of(hash: usize, shards: usize) -> Option<usize> {
     let bits = shards.next_power_of_two();
     let index = hash & (bits - 1);
     if index < shards { Some(index) } else { index.checked_sub(bits / 2).filter(|index| *index < shards) }
-}
-
-/// The full range of a `u64` onto 0 to `slots` - 1, in order.
-fn scale(position: u64, slots: usize) -> usize {
-    let slots = u128::try_from(slots).unwrap_or(0);
-    usize::try_from((u128::from(position) * slots) >> 64).unwrap_or(0)
-}
-
-/// Slots that may be in use before a shard grows. With 92 of 100, a key that is not there is known to be missing after
-/// 40 slots on average, which is less than a kilobyte in a row.
-const fn most_used(slots: usize) -> usize {
-    slots * 23 / 25
-}
-
-/// How many pages of how many slots hold so many keys.
-fn pages_for(keys: usize) -> (usize, usize) {
-    if keys == 0 {
-        return (0, PAGE);
-    }
-    if let Some(slots) = SMALL.into_iter().find(|slots| keys <= most_used(*slots)) {
-        return (1, slots);
-    }
-    let mut pages = (keys * 25).div_ceil(23 * PAGE);
-    while most_used(pages * PAGE) < keys {
-        pages += 1;
-    }
-    (pages, PAGE)
 }
 
 #[cfg(test)]
@@ -355,6 +209,11 @@ mod tests {
         EventKey(digest[..16].try_into().unwrap())
     }
 
+    fn put(table: &mut Table, n: u32, packed: Packed) -> Option<Packed> {
+        let (first, slot) = Slot::of(&key(n), packed);
+        table.put(first, slot)
+    }
+
     fn packed(word: u32, generation: GenerationId) -> Packed {
         Packed { word, generation }
     }
@@ -367,7 +226,7 @@ mod tests {
         let mut table = Table::new();
         table.begin(1);
         for n in 0..MANY {
-            assert_eq!(table.put(&key(n), packed(n, 1)), None);
+            assert_eq!(put(&mut table, n, packed(n, 1)), None);
         }
         for n in 0..MANY {
             assert_eq!(table.get(&key(n)), Some(packed(n, 1)), "{n}");
@@ -384,11 +243,11 @@ mod tests {
         let mut table = Table::new();
         table.begin(1);
         table.begin(2);
-        assert_eq!(table.put(&key(7), packed(1, 1)), None);
-        assert_eq!(table.put(&key(7), packed(2, 2)), Some(packed(1, 1)));
+        assert_eq!(put(&mut table, 7, packed(1, 1)), None);
+        assert_eq!(put(&mut table, 7, packed(2, 2)), Some(packed(1, 1)));
         table.end(2);
         assert_eq!(table.get(&key(7)), None);
-        assert_eq!(table.put(&key(7), packed(3, 1)), None);
+        assert_eq!(put(&mut table, 7, packed(3, 1)), None);
         assert_eq!((table.get(&key(7)), table.used), (Some(packed(3, 1)), 1));
     }
 
@@ -401,7 +260,7 @@ mod tests {
         }
         for n in 0..100_000 {
             let generation = GenerationId::try_from(n % 3 + 1).unwrap();
-            table.put(&key(n), packed(n, generation));
+            put(&mut table, n, packed(n, generation));
             kept.insert(n, generation);
         }
         table.end(1);

@@ -1,0 +1,85 @@
+//! Fills a window from a changelog, all keys of a shard at a time.
+//!
+//! The place of a key lies anywhere in the memory of a large window, and a shard that grows is built again each time.
+//! So keys are put aside, by their first byte, and go into the table when all of them are known or the window's bound is
+//! reached. What is put aside takes as much memory as the table, and is given back as the table is built.
+
+use crate::domain::{ChangelogOffset, EventKey, UnixMillis};
+
+use super::shard::Slot;
+use super::{Window, WindowEntry};
+
+/// A window that is restored. What it is told last of a key counts, as in a window that lives.
+#[derive(Debug)]
+pub(crate) struct Loading {
+    window: Window,
+    /// By the first byte of the key.
+    aside: Vec<Aside>,
+    n_aside: usize,
+}
+
+/// Entries of keys with one first byte, in the order in which they came. No block is large, so that the table can use
+/// the memory that one leaves.
+type Aside = Vec<Vec<Slot>>;
+
+impl Loading {
+    /// Entries of a block: 20 kB.
+    const BLOCK: usize = 1000;
+
+    /// What is put aside beyond the bound of keys, of which some may come twice: an eighth of it.
+    const PART_ASIDE: usize = 8;
+
+    pub(crate) fn new(window: Window) -> Self {
+        Self { window, aside: vec![Vec::new(); usize::from(u8::MAX) + 1], n_aside: 0 }
+    }
+
+    /// As [`Window::insert`].
+    pub(crate) fn insert(
+        &mut self,
+        key: EventKey,
+        entry: WindowEntry,
+        at: UnixMillis,
+        intent: Option<ChangelogOffset>,
+    ) {
+        if self.window.must_end_generation(at, entry.offset) {
+            self.put();
+        }
+        let Some(packed) = self.window.count(entry, at, intent) else { return };
+        let (first, slot) = Slot::of(&key, packed);
+        let Some(aside) = self.aside.get_mut(usize::from(first)) else { return };
+        match aside.last_mut().filter(|block| block.len() < Self::BLOCK) {
+            Some(block) => block.push(slot),
+            None => aside.push(vec![slot]),
+        }
+        self.n_aside += 1;
+        let room = self.window.max_keys.saturating_sub(self.window.keys);
+        if room.max(self.window.max_keys / Self::PART_ASIDE) < self.n_aside {
+            self.put();
+        }
+    }
+
+    /// Keys so far; those that came twice may count twice for a while.
+    pub(crate) fn len(&self) -> usize {
+        self.window.len() + self.n_aside
+    }
+
+    /// All that the changelog holds is in; what has expired is cleared away.
+    pub(crate) fn finish(mut self, now: UnixMillis) -> Window {
+        self.put();
+        self.window.expire(now);
+        self.window.restored();
+        self.window
+    }
+
+    /// Puts what is aside into the table.
+    pub(super) fn put(&mut self) {
+        self.window.table.expect(self.n_aside);
+        self.n_aside = 0;
+        let mut slots = Vec::new();
+        for (first, aside) in (0..=u8::MAX).zip(&mut self.aside) {
+            slots.extend(aside.drain(..).flatten());
+            self.window.put_all(first, &mut slots);
+            slots.clear();
+        }
+    }
+}
