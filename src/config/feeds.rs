@@ -87,7 +87,7 @@ pub(super) const SPEC: Spec = Spec {
             name: "missing_consent",
             form: Form::Word(&["send", "skip"]),
             presence: Presence::Default("send"),
-            about: "What becomes of a record whose field for consent has no value; `skip` makes sense only where the schema maps one",
+            about: "What becomes of a record whose field for consent has no value; `skip` is a fault where the schema maps none",
         },
         Key {
             name: "private_addresses",

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 
 use super::draft::{Content, Draft};
 use super::encode::{Json, Key};
-use super::event_rules::{CustomerType, Derive, EventRules, LaneRule, PhoneRegion};
+use super::event_rules::{CustomerType, Derive, EventRules, LaneRule};
 use super::finish::{Notes, Privacy, Required, Warning};
-use super::rules::{DropReason, amounts, email, ids, network, person, phone, places, texts, times};
+use super::normalise::{Around, HASHED, HashRule, already_hashed, write_plain};
+use super::rules::{DropReason, amounts, places, texts};
 use super::seen::Seen;
 use super::target::{ContentField, Target, TargetKind};
 use super::value::Value;
@@ -73,35 +74,6 @@ struct Body<'b> {
     notes: &'b mut Notes,
 }
 
-/// What a rule may need beside the value.
-struct Around<'b> {
-    /// The record's country, as far as it is known.
-    country: Option<&'b str>,
-    phone_region: Option<PhoneRegion>,
-    now: UnixMillis,
-}
-
-type HashRule = fn(&Value<'_>, &Around<'_>) -> Result<Hashed, DropReason>;
-
-/// The parameters that are hashed, with the rule for values that are not hashes yet.
-const HASHED: [(Target, Identity, HashRule); 12] = [
-    (Target::UserEm, Identity::Em, |value, _| hash_of(email::email(&texts::raw(value)?))),
-    (Target::UserPh, Identity::Ph, |value, around| {
-        let regions = std::iter::once(around.country).flatten().filter_map(PhoneRegion::try_new);
-        hash_of(phone::phone(&texts::raw(value)?, regions.chain(around.phone_region)))
-    }),
-    (Target::UserGe, Identity::Ge, |value, _| person::gender(&texts::raw(value)?).map(Hashed::of)),
-    (Target::UserDb, Identity::Db, |value, around| hash_of(person::birthday(value, around.now))),
-    (Target::UserLn, Identity::Ln, |value, _| hash_of(places::name(&texts::raw(value)?))),
-    (Target::UserFn, Identity::Fn, |value, _| hash_of(places::name(&texts::raw(value)?))),
-    (Target::UserCt, Identity::Ct, |value, _| hash_of(places::city(&texts::raw(value)?))),
-    (Target::UserSt, Identity::St, |value, _| hash_of(places::state(&texts::raw(value)?))),
-    (Target::UserZp, Identity::Zp, |value, around| hash_of(places::postal_code(&texts::raw(value)?, around.country))),
-    (Target::UserCountry, Identity::Country, |value, _| hash_of(places::country(&texts::raw(value)?))),
-    (Target::UserExternalId, Identity::ExternalId, |value, _| hash_of(ids::external_id(&texts::raw(value)?))),
-    (Target::UserHashedMaids, Identity::HashedMaids, |value, _| hash_of(ids::advertising_id(&texts::raw(value)?))),
-];
-
 /// The parameters that go in the clear.
 const CLEAR: [(Target, Identity); 4] = [
     (Target::UserClickId, Identity::ClickId),
@@ -109,10 +81,6 @@ const CLEAR: [(Target, Identity); 4] = [
     (Target::UserClientIpAddress, Identity::ClientIpAddress),
     (Target::UserClientUserAgent, Identity::ClientUserAgent),
 ];
-
-fn hash_of(normal: Result<Cow<'_, str>, DropReason>) -> Result<Hashed, DropReason> {
-    normal.map(|normal| Hashed::of(&normal))
-}
 
 impl Body<'_> {
     /// Always there, even empty: Pinterest requires it.
@@ -255,7 +223,7 @@ impl Body<'_> {
             let element = self.json.open_element();
             for part in ContentField::ALL {
                 if let Some(value) = field(content, *part) {
-                    let written = write_plain(&mut self.json, self.rules, part.key(), part.kind(), value);
+                    let written = write_plain(&mut self.json, self.rules.kept(), part.key(), part.kind(), value);
                     self.notes.keep(Target::CustomContents, written);
                 }
             }
@@ -286,7 +254,7 @@ impl Body<'_> {
     /// Writes a target that takes one value, and says whether there was one to write.
     fn plain(&mut self, target: Target) -> bool {
         let Some(value) = self.draft.get(target) else { return false };
-        let written = write_plain(&mut self.json, self.rules, target.key(), target.kind(), value);
+        let written = write_plain(&mut self.json, self.rules.kept(), target.key(), target.kind(), value);
         self.notes.keep(target, written).is_some()
     }
 
@@ -308,61 +276,6 @@ impl Body<'_> {
         }
         self.json.close_list_unless_empty(list);
     }
-}
-
-/// A hash made elsewhere, declared as one or recognised; `None` for a value that is still to be normalised.
-fn already_hashed(value: &Value<'_>) -> Option<Result<Hashed, DropReason>> {
-    match value {
-        Value::Hash(text) => Some(ids::hash(text).unwrap_or(Err(DropReason::NotAHash))),
-        Value::Text(text) => ids::hash(text),
-        Value::Integer(_)
-        | Value::Float(_)
-        | Value::Boolean(_)
-        | Value::Decimal(_)
-        | Value::Instant(_)
-        | Value::Date { .. } => None,
-    }
-}
-
-fn write_plain(
-    json: &mut Json,
-    rules: &EventRules,
-    key: &Key,
-    kind: TargetKind,
-    value: &Value<'_>,
-) -> Result<(), DropReason> {
-    match kind {
-        TargetKind::Text { max_chars } => json.text(key, &texts::plain(value, max_chars)?),
-        TargetKind::Choice(words) => json.text(key, texts::choice(texts::words(value)?, words)?),
-        TargetKind::Amount => json.text(key, &amounts::amount(value)?),
-        TargetKind::Integer { min, max } => json.integer(key, amounts::integer(value, min, max)?),
-        TargetKind::Moment => {
-            let seconds = times::moment(value)?.0;
-            if seconds < 0 {
-                return Err(DropReason::OutOfRange);
-            }
-            json.integer(key, seconds);
-        }
-        TargetKind::Flag => json.boolean(key, texts::flag(value)?),
-        TargetKind::Url { max_chars } => json.text(key, &network::url(texts::words(value)?, max_chars)?),
-        TargetKind::IpAddress => {
-            json.text(key, &network::ip_address(texts::words(value)?, rules.private_addresses)?);
-        }
-        TargetKind::UserAgent { max_chars } => {
-            json.text(key, &network::user_agent(texts::words(value)?, max_chars, rules.odd_user_agents)?);
-        }
-        TargetKind::Language => json.text(key, texts::language(texts::words(value)?)?),
-        TargetKind::Locale { max_chars } => json.text(key, &texts::locale(texts::words(value)?, max_chars)?),
-        TargetKind::Currency => json.text(key, amounts::currency(texts::words(value)?)?),
-        // Lists and what guards privacy are written where they stand.
-        TargetKind::Texts { .. }
-        | TargetKind::Languages { .. }
-        | TargetKind::Hashes
-        | TargetKind::Birthdays
-        | TargetKind::OptOutType
-        | TargetKind::Contents => return Err(DropReason::WrongKind),
-    }
-    Ok(())
 }
 
 fn field<'c, 'v>(content: &'c Content<'v>, field: ContentField) -> Option<&'c Value<'v>> {

@@ -21,7 +21,7 @@ pub struct EventRules {
     pub max_age: Duration,
     /// What becomes of an event that is older than an hour already.
     pub late: Late,
-    /// What becomes of a record without a value for `consent`. `Skip` makes sense only where the plan maps it.
+    /// What becomes of a record without a value for `consent`. `Skip` is a fault where the plan maps none.
     pub missing_consent: MissingConsent,
     /// ISO 3166 alpha-2 code of the country whose national phone numbers are understood, where the record's own
     /// country does not tell.
@@ -73,6 +73,19 @@ pub enum OddUserAgents {
     #[default]
     Drop,
     Keep,
+}
+
+/// What a feed sends that is left out unless it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) private_addresses: PrivateAddresses,
+    pub(super) odd_user_agents: OddUserAgents,
+}
+
+impl Kept {
+    /// The choice under which most is sent.
+    pub(super) const ALL: Self =
+        Self { private_addresses: PrivateAddresses::Keep, odd_user_agents: OddUserAgents::Keep };
 }
 
 /// Whether `customer_type`, which Pinterest documents but does not publish in its schema, is sent where it is mapped.
@@ -127,5 +140,14 @@ impl EventRules {
             customer_type: CustomerType::default(),
             derive: Derive::default(),
         }
+    }
+
+    pub(super) const fn kept(&self) -> Kept {
+        Kept { private_addresses: self.private_addresses, odd_user_agents: self.odd_user_agents }
+    }
+
+    /// The lane that is called so, or whose ad account is.
+    pub(super) fn lane(&self, asked: &str) -> Option<&LaneRule> {
+        self.lanes.iter().find(|lane| *lane.name == *asked || *lane.ad_account.as_str() == *asked)
     }
 }

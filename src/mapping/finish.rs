@@ -136,7 +136,7 @@ type Read<T> = Option<Result<T, DropReason>>;
 impl<'d> Head<'d> {
     fn read(draft: &'d Draft<'_>, notes: &mut Notes) -> Self {
         Self {
-            name: draft.get(Target::EventName).map(event_name),
+            name: draft.get(Target::EventName).map(|value| events::event_name(value, max_chars(Target::EventName))),
             source: draft.get(Target::ActionSource).map(action_source),
             time: draft.get(Target::EventTime).map(times::moment),
             id: draft.get(Target::EventId).map(|value| events::event_id(value, max_chars(Target::EventId))),
@@ -276,11 +276,7 @@ fn guard<T>(target: Target, read: Read<T>) -> Result<Option<T>, Outcome> {
 fn choose_lane<'d>(draft: &Draft<'_>, rules: &'d EventRules) -> Result<&'d LaneRule, Outcome> {
     let Some(value) = draft.get(Target::Lane) else { return Ok(&rules.default_lane) };
     let asked = texts::raw(value).unwrap_or_default();
-    rules
-        .lanes
-        .iter()
-        .find(|lane| *lane.name == *asked || *lane.ad_account.as_str() == *asked)
-        .ok_or_else(|| Outcome::new(Reason::UnknownLane))
+    rules.lane(&asked).ok_or_else(|| Outcome::new(Reason::UnknownLane))
 }
 
 /// The time to send. One that is ahead of the clock, but within the tolerance, becomes now: Pinterest refuses times
@@ -311,14 +307,6 @@ fn post_by(time: UnixSeconds, rules: &EventRules) -> PostBy {
 
 fn is_late(time: UnixSeconds, now: UnixMillis) -> bool {
     time.to_millis() < now.before(LATE_AFTER)
-}
-
-fn event_name<'d>(value: &'d Value<'_>) -> Result<Cow<'d, str>, DropReason> {
-    let max_chars = max_chars(Target::EventName);
-    match texts::raw(value)? {
-        Cow::Borrowed(text) => events::event_name(text, max_chars),
-        Cow::Owned(text) => events::event_name(&text, max_chars).map(|name| Cow::Owned(name.into_owned())),
-    }
 }
 
 fn action_source(value: &Value<'_>) -> Result<ActionSource, DropReason> {

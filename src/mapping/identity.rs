@@ -11,8 +11,8 @@ use crate::domain::{AdAccountId, EventKey};
 /// # Errors
 /// If no event with such a name or id would be sent: which of the two, and why.
 pub fn identify(ad_account: &AdAccountId, event_name: &str, event_id: &str) -> Result<EventKey, (Target, DropReason)> {
-    let name = events::event_name(event_name, max_chars(Target::EventName)).map_err(|why| (Target::EventName, why))?;
-    let id = Value::Text(event_id.into());
+    let (name, id) = (Value::Text(event_name.into()), Value::Text(event_id.into()));
+    let name = events::event_name(&name, max_chars(Target::EventName)).map_err(|why| (Target::EventName, why))?;
     let id = events::event_id(&id, max_chars(Target::EventId)).map_err(|why| (Target::EventId, why))?;
     Ok(EventKey::new(ad_account, &name, &id))
 }

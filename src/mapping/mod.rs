@@ -16,6 +16,7 @@ pub mod value;
 
 mod body;
 mod encode;
+mod normalise;
 mod parameters;
 mod schema;
 mod seen;

@@ -1,6 +1,6 @@
 //! The table of targets in words: for `schema check --targets` and for the reference in the documentation.
 
-use super::plan::Plan;
+use super::plan::{Plan, SYMBOLS_MEND};
 use super::target::{ContentField, Target, TargetKind};
 use super::value::ValueKind;
 
@@ -40,7 +40,7 @@ fn row(name: String, kind: TargetKind, rule: &'static str, source: &'static str)
     TargetRow { name, form: form(kind), takes, rule, source }
 }
 
-fn form(kind: TargetKind) -> String {
+pub(super) fn form(kind: TargetKind) -> String {
     match kind {
         TargetKind::Text { max_chars } | TargetKind::Locale { max_chars } => {
             format!("text, at most {max_chars} characters")
@@ -146,6 +146,11 @@ impl Plan {
                 mend: "Pinterest heeds LDP only beside both: map them too",
             });
         }
+        cautions.extend(self.refused_symbols().into_iter().map(|refused| Caution {
+            path: refused.path.into(),
+            what: refused.what,
+            mend: SYMBOLS_MEND,
+        }));
         cautions
     }
 }

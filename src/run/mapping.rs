@@ -38,7 +38,12 @@ impl FeedMapping {
         let name = feed.schema.display().to_string();
         let plan = Plan::compile(&name, &schema, &borrowed, &feed.constants)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        let mapper = Mapper::new(event_rules(config, feed));
+        let rules = event_rules(config, feed);
+        let faults = plan.faults_under(&rules);
+        if !faults.is_empty() {
+            return Err(faults.iter().map(ToString::to_string).collect());
+        }
+        let mapper = Mapper::new(rules);
         let writers = match &feed.framing {
             Framing::Confluent | Framing::ConfluentHeader => HashMap::new(),
             Framing::SingleObject { writer_schemas } => by_fingerprint(writer_schemas, &borrowed)?,

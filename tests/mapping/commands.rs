@@ -202,3 +202,68 @@ fn an_id_that_comes_from_an_address_is_warned_of_and_maps_all_the_same() {
     assert!(text(&output.stdout).contains(&warning), "{}", text(&output.stdout));
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+fn a_value_that_no_record_could_have_sent_is_a_fault_before_any_record_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let fields = r#"{"name": "id", "type": "string", "pinterest": "event_id"},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "pinterest": "event_time"},
+        {"name": "email", "type": "string", "pinterest": "user_data.em"},
+        {"name": "market", "type": "string", "pinterest": {"to": "lane", "values": {"AT": "nolane", "DE": "main"}}}"#;
+    let constants = r#"{"event_name": "checkout", "action_source": "web"}"#;
+    let schema = format!(r#"{{"type": "record", "name": "Order", "pinterest": {constants}, "fields": [{fields}]}}"#);
+    std::fs::write(folder.path().join("order.avsc"), &schema).unwrap();
+    std::fs::write(folder.path().join("misspelt.avsc"), schema.replace(r#""checkout""#, r#""add to cart""#)).unwrap();
+    let config = folder.path().join("pinrelay.yaml");
+    let text = r#"
+kafka: {bootstrap: "localhost:9092", group_id: pinrelay, instance_id: pinrelay-0}
+audit: {topic: pinterest.audit}
+lanes:
+  - {name: main, ad_account_id: "549755885175", token: {env: NO_SUCH_TOKEN}}
+feeds:
+  - name: order
+    topic: shop.orders
+    schema: order.avsc
+    framing: single_object
+    lane: main
+    missing_consent: skip
+"#;
+    let check = |text: &str| {
+        std::fs::write(&config, text).unwrap();
+        run(&["config", "check", "--offline", "--config", config.to_str().unwrap()], b"")
+    };
+
+    let output = check(text);
+    let shown = self::text(&output.stdout);
+    for fault in [
+        "order.avsc: market: `values` for `AT`: lane does not take `nolane`: no lane has this name or this ad account; the lanes are main",
+        "order.avsc: feed configuration: missing_consent: skip, and nothing feeds consent: every record would be skipped; annotate the field that holds it, or remove the key",
+    ] {
+        assert!(shown.contains(fault), "{fault} is not in {shown}");
+    }
+    assert_eq!(output.status.code(), Some(64));
+
+    let constants = "    constants: {custom_data.currency: EURO, custom_data.num_items: -5, opt_out: maybe}\n";
+    let output = check(&format!("{text}{constants}"));
+    let shown = self::text(&output.stdout);
+    for target in [
+        "custom_data.currency does not take `EURO`",
+        "custom_data.num_items does not take `-5`",
+        "opt_out does not take `maybe`",
+    ] {
+        assert!(shown.contains(&format!("order.avsc: feed configuration: {target}")), "{target} is not in {shown}");
+    }
+
+    let output = run(&["explain", "--config", config.to_str().unwrap(), "--feed", "order"], b"{}");
+    assert_eq!(output.status.code(), Some(64));
+    assert!(self::text(&output.stderr).contains("does not take `EURO`"), "{}", self::text(&output.stderr));
+
+    let misspelt = folder.path().join("misspelt.avsc");
+    let output = run(&["schema", "check", misspelt.to_str().unwrap()], b"");
+    assert_eq!(output.status.code(), Some(64));
+    assert!(
+        self::text(&output.stderr).contains("event_name does not take `add to cart`"),
+        "{}",
+        self::text(&output.stderr)
+    );
+}

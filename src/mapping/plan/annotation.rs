@@ -105,7 +105,15 @@ impl Place {
         }
     }
 
-    pub(super) const fn kind(self) -> TargetKind {
+    /// The rule in words.
+    pub(super) const fn rule(self) -> &'static str {
+        match self {
+            Self::Target(target) => target.rule(),
+            Self::Content(field) => field.rule(),
+        }
+    }
+
+    pub(crate) const fn kind(self) -> TargetKind {
         match self {
             Self::Target(target) => target.kind(),
             Self::Content(field) => field.kind(),

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::Overrides;
 use super::fault::Faults;
+use super::literal::CONFIGURATION;
 use crate::mapping::schema::{Kind, Schema};
 use crate::mapping::target::{Target, TargetKind};
 use crate::mapping::value::{Value, ValueKind};
@@ -51,20 +52,10 @@ impl Constant {
         }
     }
 
-    /// What is wrong with it as a value of a target of this kind; nothing if it fits.
+    /// What is wrong with its kind as a value of a target; nothing if it fits.
     pub(super) fn objection(&self, path: &str, kind: TargetKind) -> Option<(String, String)> {
-        if !kind.takes(self.kind()) {
-            let what = format!("{path} does not take the {} that stands here", self.kind().as_str());
-            return Some((what, format!("it takes {}", kinds(kind))));
-        }
-        match (kind, self) {
-            (TargetKind::Choice(words), Self::Text(text))
-                if !words.iter().any(|word| word.eq_ignore_ascii_case(text)) =>
-            {
-                Some((format!("{path} does not take the word `{text}`"), format!("it takes {}", words.join(", "))))
-            }
-            _ => None,
-        }
+        let what = || format!("{path} does not take the {} that stands here", self.kind().as_str());
+        (!kind.takes(self.kind())).then(|| (what(), format!("it takes {}", kinds(kind))))
     }
 }
 
@@ -101,7 +92,7 @@ pub(super) fn constants(schema: &Schema, overrides: &Overrides, faults: &mut Fau
         }
     }
     for (path, text) in overrides {
-        add(path, Constant::Text(text.as_str().into()), "feed configuration", &mut constants, faults);
+        add(path, Constant::Text(text.as_str().into()), CONFIGURATION, &mut constants, faults);
     }
     constants.into_values().collect()
 }

@@ -8,11 +8,14 @@ mod check;
 mod constant;
 mod default;
 mod fault;
+mod literal;
 mod record;
 mod step;
+mod table;
 mod tree;
 
 pub(crate) use constant::Constant;
+pub(crate) use literal::SYMBOLS_MEND;
 pub(crate) use step::Step;
 pub(crate) use tree::{Node, Part, Role, Wanted};
 
@@ -29,6 +32,7 @@ use jiff::tz::TimeZone;
 use super::schema::{Schema, Unit, parse};
 use super::target::{ContentField, Target};
 use fault::Faults;
+use literal::Literal;
 
 /// Constants that a feed's configuration sets: target path → text. They replace the schema's own.
 pub type Overrides = BTreeMap<String, String>;
@@ -49,6 +53,7 @@ pub(crate) struct Compiled {
     /// What is put when the record is read, the best source first.
     pub(crate) outlets: Box<[Outlet]>,
     targets: Box<[Target]>,
+    literals: Box<[Literal]>,
 }
 
 /// One annotation of one field: what feeds which target, and how it is read.
@@ -173,7 +178,11 @@ impl Plan {
             }
         };
         let (root, mut sources) = tree::build(&schema, &mut faults);
+        let leaves = root.leaves();
+        table::check(&schema, &leaves, &sources, &mut faults);
         let constants = constant::constants(&schema, overrides, &mut faults);
+        let literals = literal::literals(&schema, &leaves, &sources, &constants, overrides);
+        literal::check(&literals, &mut faults);
         let (n_slots, outlets) = check::rank(&mut sources, &mut faults);
         check::constants(&sources, &constants, &mut faults);
         check::ids(&sources, &constants, &mut faults);
@@ -183,7 +192,8 @@ impl Plan {
         if !faults.is_empty() {
             return Err(faults.into_inner());
         }
-        let compiled = Compiled { name: name.into(), schema, root, sources, constants, n_slots, outlets, targets };
+        let compiled =
+            Compiled { name: name.into(), schema, root, sources, constants, n_slots, outlets, targets, literals };
         Ok(Self(Arc::new(compiled)))
     }
 
@@ -227,9 +237,9 @@ impl Plan {
         let schema = parse(schema, &[]).expect("a test's schema is one");
         let (root, sources) = tree::build(&schema, &mut Faults::new("test"));
         let sources = sources.into_iter().map(|draft| Arc::new(draft.source)).collect();
-        let (constants, outlets, targets) = (Box::default(), Box::default(), Box::default());
+        let (constants, outlets, targets, literals) = Default::default();
         let name = "test".into();
-        Self(Arc::new(Compiled { name, schema, root, sources, constants, n_slots: 0, outlets, targets }))
+        Self(Arc::new(Compiled { name, schema, root, sources, constants, n_slots: 0, outlets, targets, literals }))
     }
 
     pub(crate) fn compiled(&self) -> &Arc<Compiled> {

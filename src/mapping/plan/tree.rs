@@ -7,8 +7,8 @@ use super::constant::kinds;
 use super::default::encode;
 use super::fault::Faults;
 use super::step::Step;
-use super::{Place, Reading, Source};
-use crate::mapping::schema::{Enum, Kind, Record, Schema, TypeId};
+use super::{Place, Source};
+use crate::mapping::schema::{Kind, Record, Schema, TypeId};
 use crate::mapping::value::ValueKind;
 
 /// Deepest nesting of what is wanted.
@@ -55,6 +55,23 @@ impl Node {
     pub(crate) const fn is_wanted(&self) -> bool {
         !matches!(self.part, Part::Nothing)
     }
+
+    /// Every leaf below, in the order of the schema.
+    pub(super) fn leaves(&self) -> Vec<Leaf<'_>> {
+        match &self.part {
+            Part::Nothing => Vec::new(),
+            Part::Leaf(sources) => vec![Leaf { ty: self.ty, sources }],
+            Part::Items(item) => item.leaves(),
+            Part::Branches(branches) => branches.iter().flat_map(Self::leaves).collect(),
+            Part::Fields { fields, .. } => fields.iter().flat_map(|field| field.node.leaves()).collect(),
+        }
+    }
+}
+
+/// A type that yields values, and the positions of the sources that get them.
+pub(super) struct Leaf<'n> {
+    pub(super) ty: TypeId,
+    pub(super) sources: &'n [usize],
 }
 
 /// A source, and what only the compiler needs to know of it.
@@ -158,9 +175,6 @@ impl Builder<'_, '_> {
                 Ok(None) => {}
                 Err((what, mend)) => self.faults.add(&at.path, what, mend),
                 Ok(Some(step)) => {
-                    if let Kind::Enum(symbols) = kind {
-                        check_symbols(symbols, &source.reading, &at.path, self.faults);
-                    }
                     let yields = step.yields(&source.reading);
                     if rank.part.is_some() {
                         if source.reading.table.is_none() && !is_part(yields) {
@@ -276,20 +290,6 @@ impl Surroundings {
 
     fn inside(&self, mark: &str) -> Self {
         Self { path: format!("{}{mark}", self.path), ..self.clone() }
-    }
-}
-
-fn check_symbols(symbols: &Enum, reading: &Reading, path: &str, faults: &mut Faults) {
-    let Some(table) = &reading.table else { return };
-    let missing: Vec<_> = symbols.symbols.iter().filter(|symbol| !table.contains_key(*symbol)).map(|s| &**s).collect();
-    if !missing.is_empty() && reading.default.is_none() {
-        let what = format!("`values` lacks the symbols {}", missing.join(", "));
-        faults.add(path, what, "add them (null for those that yield nothing), or a `default`");
-    }
-    let mut unknown: Vec<_> = table.keys().filter(|key| !symbols.symbols.contains(key)).map(|key| &**key).collect();
-    unknown.sort_unstable();
-    if !unknown.is_empty() {
-        faults.add(path, format!("`values` names {}, which the enum lacks", unknown.join(", ")), "mend the spelling");
     }
 }
 

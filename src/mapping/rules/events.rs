@@ -9,8 +9,14 @@ use crate::mapping::value::Value;
 
 /// `event_name`: a documented one in any case, or an own one, which Pinterest takes with a warning: letters, digits,
 /// `_` and `-`.
-pub(crate) fn event_name(text: &str, max_chars: usize) -> Normal<'_> {
-    let text = trimmed(text);
+pub(crate) fn event_name<'v>(value: &'v Value<'_>, max_chars: usize) -> Normal<'v> {
+    match raw(value)? {
+        Cow::Borrowed(text) => documented_or_own(text, max_chars),
+        Cow::Owned(text) => documented_or_own(&text, max_chars).map(|name| Cow::Owned(name.into_owned())),
+    }
+}
+
+fn documented_or_own(text: &str, max_chars: usize) -> Normal<'_> {
     if let Some(name) = EVENT_NAMES.iter().find(|name| name.eq_ignore_ascii_case(text)) {
         return Ok(Cow::Borrowed(name));
     }
@@ -67,7 +73,7 @@ mod tests {
         assert!(EVENT_NAMES.is_sorted_by(|a, b| a < b));
         for name in EVENT_NAMES {
             for text in [name.to_owned(), name.to_uppercase(), format!(" {name} ")] {
-                assert_eq!(event_name(&text, 100).as_deref(), Ok(name));
+                assert_eq!(event_name(&Value::Text(text.into()), 100).as_deref(), Ok(name));
             }
         }
     }
@@ -75,7 +81,7 @@ mod tests {
     #[test]
     fn an_own_name_is_kept_as_it_is() {
         check(
-            |text| owned(event_name(text, 100)),
+            |text| owned(event_name(&Value::Text(text.into()), 100)),
             &[
                 ("Quiz-Done_2", Ok("Quiz-Done_2")),
                 ("quiz done", Err(DropReason::Malformed)),

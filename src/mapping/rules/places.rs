@@ -69,6 +69,11 @@ fn visible_country(text: &str) -> Normal<'_> {
     if find_code(COUNTRIES, &code).is_some() { Ok(code) } else { Err(DropReason::NotListed) }
 }
 
+/// Every code that [`country`] yields.
+pub(crate) fn countries() -> impl Iterator<Item = &'static str> {
+    COUNTRIES.split(' ')
+}
+
 /// `zp`: digits; and letters, lower case, where `country` (as [`country`] yields it) writes its codes with them, or is
 /// not known. Pinterest's words say "only digits", which would make one of all the codes of a British town.
 pub(crate) fn postal_code<'a>(text: &'a str, country: Option<&str>) -> Normal<'a> {
