@@ -42,7 +42,7 @@ fault_kinds! {
     PlainHttp, "plain_http", "a secret travels over https, except to this machine";
     BadAdAccount, "bad_ad_account", "an ad account id has 1 to 18 digits";
     BadTime, "bad_time", "a start is `earliest`, `latest` or a time as in RFC 3339";
-    BadRegion, "bad_region", "a phone region is a country code of two capital letters";
+    BadRegion, "bad_region", "a phone region is the code of a country that has phone numbers";
     PlainSecret, "plain_secret", "a secret is a reference to a file or an environment variable";
     SecretUnavailable, "secret_unavailable", "the file or variable of a secret can be read and is not empty";
     VariableUnset, "variable_unset", "an environment variable that is referred to is set and not empty";

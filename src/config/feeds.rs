@@ -127,9 +127,9 @@ pub(super) const SPEC: Spec = Spec {
         },
         Key {
             name: "phone_region",
-            form: Form::Text("two capital letters"),
+            form: Form::Text("two letters of ISO 3166"),
             presence: Presence::Optional,
-            about: "Country of phone numbers that are written without a country code",
+            about: "Country of phone numbers that are written without a country code; it comes before the `region` that the schema names",
         },
         Key {
             name: "constants",
@@ -379,13 +379,12 @@ fn start(text: &Placed<&str>, reading: &mut Reading<'_>) -> Option<Start> {
 }
 
 fn region(text: &Placed<&str>, reading: &mut Reading<'_>) -> Option<String> {
-    let is_capital = text.value.bytes().all(|b| b.is_ascii_uppercase());
-    let known = is_capital && PhoneRegion::try_new(text.value).is_some();
-    if !known {
-        let problem = format!("expected a country code, found {:?}", text.value);
+    if PhoneRegion::try_new(text.value).is_none() {
+        let problem = format!("expected a country that has phone numbers, found {:?}", text.value);
         reading.fault(FaultKind::BadRegion, &text.place, problem, "write the two letters of ISO 3166, as in DE or US");
+        return None;
     }
-    known.then(|| text.value.to_owned())
+    Some(text.value.trim().to_ascii_uppercase())
 }
 
 fn constants(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<BTreeMap<String, String>> {

@@ -117,6 +117,11 @@ impl PhoneRegion {
         PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| Self(region))
     }
 
+    /// The code, in capitals.
+    pub(super) fn code(self) -> String {
+        self.0.to_string()
+    }
+
     pub(super) const fn region(self) -> Region {
         self.0
     }

@@ -38,7 +38,8 @@ impl FeedMapping {
         let name = feed.schema.display().to_string();
         let plan = Plan::compile(&name, &schema, &borrowed, &feed.constants)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        let rules = event_rules(config, feed);
+        let mut rules = event_rules(config, feed);
+        rules.phone_region = rules.phone_region.or(plan.phone_region());
         let faults = plan.faults_under(&rules);
         if !faults.is_empty() {
             return Err(faults.iter().map(ToString::to_string).collect());

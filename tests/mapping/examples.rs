@@ -66,6 +66,7 @@ fn mapped(example: &Value) -> Mapped {
     let main = lane(0, "main", "549755885175");
     let mut rules = EventRules::new(main);
     rules.lanes.push(lane(1, "at", "549755885176"));
+    rules.phone_region = plan.phone_region();
     let payload = plan.encode(&example["record"]).unwrap_or_else(|misfit| panic!("{example:#}: {misfit}"));
     Mapper::new(rules).map(&decoder, &payload, NOW)
 }

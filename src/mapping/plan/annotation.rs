@@ -19,11 +19,12 @@ use serde_json::{Map, Value as Json};
 use super::constant::{Constant, nearest};
 use super::fault::Faults;
 use super::{Place, Reading};
+use crate::mapping::event_rules::PhoneRegion;
 use crate::mapping::schema::Unit;
 use crate::mapping::target::{ContentField, Target, TargetKind};
 
 /// Every key of the object form: its name, the types that it goes with, what it means.
-pub const KEYS: [(&str, &str, &str); 13] = [
+pub const KEYS: [(&str, &str, &str); 14] = [
     ("to", "every type that yields a value", "the target; within `custom_data.contents` one of its fields"),
     ("values", "enum, string, int, long, boolean", "what each value yields; `null` for nothing"),
     ("default", "all", "what null yields, and a value that `values` lacks"),
@@ -35,6 +36,11 @@ pub const KEYS: [(&str, &str, &str); 13] = [
     ),
     ("zone", "string, local timestamps", "time zone of times that name no offset: `Europe/Vienna`, `UTC`"),
     ("hashed", "what yields text", "`true`: it is a SHA-256 hash already, as 64 hex digits or 32 bytes"),
+    (
+        "region",
+        "`user_data.ph`",
+        "country whose national phone numbers are understood, where the record's own country does not tell: `DE`",
+    ),
     ("prefix", "what yields text, plain int, long", "text put before the value"),
     ("key", "map", "the one key whose value counts"),
     (
@@ -219,6 +225,13 @@ impl Keys<'_, '_> {
                     Some(zone) => reading.zone = Some(zone),
                     None => self.fault("`zone` names no time zone".into(), "write one as in `Europe/Vienna`, or `UTC`"),
                 },
+                "region" => match json.as_str().and_then(PhoneRegion::try_new) {
+                    Some(region) => reading.region = Some(region),
+                    None => self.fault(
+                        "`region` names no country that has phone numbers".into(),
+                        "write the two letters of ISO 3166, as in DE or US",
+                    ),
+                },
                 "key" => match json.as_str() {
                     Some(key) => reading.key = Some(key.into()),
                     None => self.fault("`key` is no text".into(), "write one key of the map"),
@@ -253,6 +266,10 @@ impl Keys<'_, '_> {
         if reading.zone.is_some() && self.place.kind() == TargetKind::Birthdays {
             let what = format!("`zone` on {}, whose day is the one that the clock showed", self.place.path());
             self.fault(what, "remove it; dates, local timestamps and text are read as they stand");
+        }
+        if reading.region.is_some() && (reading.hashed || self.place != Place::Target(Target::UserPh)) {
+            let what = format!("`region` on {}, where no phone number is read", self.place.path());
+            self.fault(what, "remove it; it is for user_data.ph, in the clear");
         }
         if (order.is_some() || part.is_some()) && matches!(self.place, Place::Content(_)) {
             self.fault("`order` or `part` within contents".into(), "feed each of their fields from one field");

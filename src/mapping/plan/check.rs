@@ -150,6 +150,16 @@ pub(super) fn ids(drafts: &[Draft], constants: &[(Target, Constant)], faults: &m
     }
 }
 
+/// Finds phone numbers that are said to be of two countries: which of them a number is of cannot be told afterwards.
+pub(super) fn regions(drafts: &[Draft], faults: &mut Faults) {
+    let mut said = drafts.iter().filter_map(|draft| Some((&draft.source, draft.source.reading.region?)));
+    let Some((_, first)) = said.next() else { return };
+    if let Some((source, second)) = said.find(|(_, region)| *region != first) {
+        let what = format!("the phone numbers are of two regions, {} and {}", first.code(), second.code());
+        faults.add(&source.path, what, "keep one; it is asked last, behind the record's own country");
+    }
+}
+
 /// Finds what no event can do without, and is fed by nothing.
 pub(super) fn complete(drafts: &[Draft], constants: &[(Target, Constant)], faults: &mut Faults) {
     let fed = targets(drafts, constants);

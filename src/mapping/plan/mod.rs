@@ -29,6 +29,7 @@ pub use record::Misfit;
 
 use jiff::tz::TimeZone;
 
+use super::event_rules::PhoneRegion;
 use super::schema::{Schema, Unit, parse};
 use super::target::{ContentField, Target};
 use fault::Faults;
@@ -101,6 +102,8 @@ pub(crate) struct Reading {
     pub(crate) unit: Option<Unit>,
     /// Where the clocks stand that a time without an offset was read from.
     pub(crate) zone: Option<TimeZone>,
+    /// The country of phone numbers that name none.
+    pub(crate) region: Option<PhoneRegion>,
     /// The only key of a map whose value counts.
     pub(crate) key: Option<Box<str>>,
     pub(crate) prefix: Option<Box<str>>,
@@ -143,6 +146,7 @@ impl Reading {
             scale,
             self.unit.map(|unit| format!("unit {}", unit.word())),
             self.zone.as_ref().map(|zone| format!("zone {}", zone.iana_name().unwrap_or("fixed"))),
+            self.region.map(|region| format!("region {}", region.code())),
             self.hashed.then(|| "hashed".to_owned()),
             self.prefix.as_ref().map(|prefix| format!("prefix {prefix}")),
             self.key.as_ref().map(|key| format!("key {key}")),
@@ -186,6 +190,7 @@ impl Plan {
         let (n_slots, outlets) = check::rank(&mut sources, &mut faults);
         check::constants(&sources, &constants, &mut faults);
         check::ids(&sources, &constants, &mut faults);
+        check::regions(&sources, &mut faults);
         check::complete(&sources, &constants, &mut faults);
         let targets = check::targets(&sources, &constants);
         let sources = sources.into_iter().map(|draft| Arc::new(draft.source)).collect();
@@ -207,6 +212,12 @@ impl Plan {
     #[must_use]
     pub fn feeds(&self, target: Target) -> bool {
         self.0.targets.contains(&target)
+    }
+
+    /// The country whose national phone numbers the schema says that its records hold.
+    #[must_use]
+    pub fn phone_region(&self) -> Option<PhoneRegion> {
+        self.0.sources.iter().find_map(|source| source.reading.region)
     }
 
     /// A record in plain JSON, unions untagged, as Avro of the plan's own schema. Fields that it lacks have their

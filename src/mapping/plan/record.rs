@@ -2,8 +2,9 @@
 //!
 //! Unions are untagged: the first branch that fits is taken; Avro's own tagged form is understood too. Beyond Avro's
 //! JSON a timestamp may be a text as in RFC 3339, a local one as in `2026-11-24T09:30:00`, a date as in `2026-11-24`, a
-//! decimal a number, and a fixed type hex digits, with the hyphens of a UUID if it is one. Keys that the schema does not
-//! declare are passed over, as they are in the topic.
+//! decimal a number, and a fixed type hex digits, with the hyphens of a UUID if it is one. A decimal in quotes is refused
+//! where the quoted text reads as a number: to Avro it is the bytes of another. Keys that the schema does not declare are
+//! passed over, as they are in the topic.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -63,6 +64,7 @@ fn word(json: &Json) -> &'static str {
         Json::Null => "null",
         Json::Bool(_) => "a boolean",
         Json::Number(_) => "a number",
+        Json::String(text) if reads_as_number(text) => "a number in quotes",
         Json::String(_) => "text",
         Json::Array(_) => "a list",
         Json::Object(_) => "an object",
@@ -104,9 +106,13 @@ fn write(schema: &Schema, ty: TypeId, json: &Json, at: &Trail, out: &mut Vec<u8>
         }
         (Kind::Union(branches), json) => return union(schema, branches, json, at, out),
         (kind, json) => {
-            let lenient = lenient(schema.get(ty).logical, kind, json);
-            let encoded = default::encode(schema, ty, lenient.as_ref().unwrap_or(json));
-            let encoded = encoded.ok_or_else(|| at.misfit(described(kind, schema.get(ty).logical), Some(json)))?;
+            let logical = schema.get(ty).logical;
+            let lenient = lenient(logical, kind, json);
+            let encoded = match (logical, json) {
+                (Logical::Decimal { .. }, Json::String(text)) if reads_as_number(text) => None,
+                _ => default::encode(schema, ty, lenient.as_ref().unwrap_or(json)),
+            };
+            let encoded = encoded.ok_or_else(|| at.misfit(described(kind, logical), Some(json)))?;
             out.extend_from_slice(&encoded);
         }
     }
@@ -165,12 +171,21 @@ fn described(kind: &Kind, logical: Logical) -> String {
         (_, Logical::Timestamp(_)) => format!("{} or a time as in 2026-11-24T09:30:00Z", kind.word()),
         (_, Logical::Local(_)) => format!("{} or a local time as in 2026-11-24T09:30:00", kind.word()),
         (_, Logical::Date) => format!("{} or a day as in 2026-11-24", kind.word()),
-        (_, Logical::Decimal { .. }) => format!("{} or a decimal number", kind.word()),
+        (_, Logical::Decimal { scale }) => {
+            format!("a decimal number of at most {scale} places, or {} as Avro's JSON has them", kind.word())
+        }
         (Kind::Fixed(_), Logical::Uuid) => "a UUID".to_owned(),
         (Kind::Fixed(fixed), _) => format!("{} bytes as {} hex digits", fixed.size, 2 * fixed.size),
         (Kind::Enum(symbols), _) => format!("one of {}", symbols.symbols.join(", ")),
         _ => kind.word().to_owned(),
     }
+}
+
+/// Whether the text is a number to a reader: a sign or none, and digits with what is written between them.
+fn reads_as_number(text: &str) -> bool {
+    let unsigned = text.trim().trim_start_matches(['+', '-']);
+    unsigned.bytes().any(|b| b.is_ascii_digit())
+        && unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b' ' | b'.' | b','))
 }
 
 /// What a person writes where Avro's JSON has a count or bytes.
@@ -186,9 +201,11 @@ fn lenient(logical: Logical, kind: &Kind, json: &Json) -> Option<Json> {
             Some(day.since(Date::constant(1970, 1, 1)).ok()?.get_days().into())
         }
         (Logical::Decimal { scale }, Json::Number(number)) => {
-            let mut number: Decimal = number.to_string().parse().ok()?;
+            let written: Decimal = number.to_string().parse().ok()?;
+            let mut number = written;
             number.rescale(scale);
-            let bytes = number.mantissa().to_be_bytes();
+            // Rounded it would be another amount than the one that stands here.
+            let bytes = (number == written).then(|| number.mantissa().to_be_bytes())?;
             Some(as_characters(&sized(&bytes, kind)?))
         }
         (Logical::Uuid, Json::String(text)) if matches!(kind, Kind::Fixed(_)) => {
@@ -250,6 +267,7 @@ mod tests {
         {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["A", "B"]}, "default": "A"},
         {"name": "closed", "type": ["null", {"type": "long", "logicalType": "local-timestamp-millis"}], "default": null},
         {"name": "card", "type": ["null", {"type": "fixed", "name": "Card", "size": 16, "logicalType": "uuid"}], "default": null},
+        {"name": "tip", "type": ["null", {"type": "fixed", "name": "Tip", "size": 1, "logicalType": "decimal", "precision": 2, "scale": 1}], "default": null},
         {"name": "digest", "type": ["null", {"type": "fixed", "name": "Digest", "size": 2}], "default": null}]}"#;
 
     fn encoded(json: &str) -> Result<Vec<u8>, String> {
@@ -274,8 +292,10 @@ mod tests {
             assert_eq!(encoded(people), encoded(avro), "{people}");
             assert!(encoded(people).is_ok(), "{people}");
         }
-        let total = encoded(r#"{"at": 0, "total": -12.5}"#).unwrap();
-        assert!(total.windows(2).any(|pair| pair == (-1250_i16).to_be_bytes()));
+        for total in ["-12.5", "-12.50", r#""\u00fb\u001e""#] {
+            let total = encoded(&format!(r#"{{"at": 0, "total": {total}}}"#)).unwrap();
+            assert!(total.windows(2).any(|pair| pair == (-1250_i16).to_be_bytes()));
+        }
     }
 
     #[test]
@@ -293,6 +313,22 @@ mod tests {
             (
                 r#"{"at": 0, "closed": "noon"}"#,
                 "closed: expected null or long or a local time as in 2026-11-24T09:30:00, found text",
+            ),
+            (
+                r#"{"at": 0, "total": "64.90"}"#,
+                "total: expected a decimal number of at most 2 places, or bytes as Avro's JSON has them, found a number in quotes",
+            ),
+            (
+                r#"{"at": 0, "total": "-6,490.00"}"#,
+                "total: expected a decimal number of at most 2 places, or bytes as Avro's JSON has them, found a number in quotes",
+            ),
+            (
+                r#"{"at": 0, "total": 64.905}"#,
+                "total: expected a decimal number of at most 2 places, or bytes as Avro's JSON has them, found a number",
+            ),
+            (
+                r#"{"at": 0, "tip": "1"}"#,
+                "tip: expected null or a decimal number of at most 1 places, or fixed as Avro's JSON has them, found a number in quotes",
             ),
             (r#"{"at": 0, "card": "00410a42"}"#, "card: expected null or a UUID, found text"),
             (r#"{"at": 0, "digest": "41f"}"#, "digest: expected null or 2 bytes as 4 hex digits, found text"),

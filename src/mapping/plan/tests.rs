@@ -53,7 +53,7 @@ fn each_fault_names_its_field_and_the_mend() {
         ),
         (
             r#"{"name": "a", "type": "string", "pinterest": {"to": "lane", "vlaues": {}}}"#,
-            "r.avsc: a: `vlaues` is no part of an annotation; it knows to, values, default, scale, unit, zone, hashed, prefix, key, part, join, order, doc",
+            "r.avsc: a: `vlaues` is no part of an annotation; it knows to, values, default, scale, unit, zone, hashed, region, prefix, key, part, join, order, doc",
         ),
         (
             r#"{"name": "a", "type": "string", "pinterest": {"to": "device_info.os_family", "values": {"i": "iphone"}}}"#,
@@ -129,6 +129,18 @@ fn zones_keys_and_parts_stand_only_where_they_mean_something() {
             "r.avsc: a: `zone` on user_data.db, whose day is the one that the clock showed; remove it; dates, local timestamps and text are read as they stand",
         ),
         (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "user_data.ph", "region": "Germany"}}"#,
+            "r.avsc: a: `region` names no country that has phone numbers; write the two letters of ISO 3166, as in DE or US",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "user_data.zp", "region": "DE"}}"#,
+            "r.avsc: a: `region` on user_data.zp, where no phone number is read; remove it; it is for user_data.ph, in the clear",
+        ),
+        (
+            r#"{"name": "a", "type": "string", "pinterest": {"to": "user_data.ph", "region": "DE"}}, {"name": "b", "type": "string", "pinterest": {"to": "user_data.ph", "region": "at"}}"#,
+            "r.avsc: b: the phone numbers are of two regions, DE and AT; keep one; it is asked last, behind the record's own country",
+        ),
+        (
             r#"{"name": "a", "type": "string", "pinterest": {"to": "custom_data.order_id", "part": 1}}"#,
             "r.avsc: a: custom_data.order_id has one part; give it a second, or remove `part`",
         ),
@@ -172,6 +184,7 @@ fn what_says_which_event_it_is_or_what_becomes_of_it_is_one_value() {
     for (ty, annotation, path) in [
         (r#"{"type": "map", "values": "boolean"}"#, r#""consent""#, Some("a{}")),
         (r#"{"type": "map", "values": "boolean"}"#, r#"{"to": "consent", "key": "ads"}"#, None),
+        (r#"["null", {"type": "map", "values": ["null", "boolean"]}]"#, r#"{"to": "consent", "key": "ads"}"#, None),
         (r#"{"type": "array", "items": "boolean"}"#, r#""skip""#, Some("a[]")),
         (r#"["null", {"type": "array", "items": "boolean"}]"#, r#""opt_out""#, Some("a[]")),
         (r#"{"type": "map", "values": "string"}"#, r#""custom_data.opt_out_type""#, Some("a{}")),

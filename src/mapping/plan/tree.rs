@@ -168,7 +168,9 @@ impl Builder<'_, '_> {
         let logical = self.schema.get(ty).logical;
         for source in sources {
             let Some(Draft { source, rank, .. }) = self.sources.get(*source) else { continue };
-            if let Some((what, mend)) = misplaced(source, rank, &at.path) {
+            if !matches!(kind, Kind::Null)
+                && let Some((what, mend)) = misplaced(source, rank, &at.path)
+            {
                 self.faults.add(&at.path, what, mend);
             }
             match Step::of(kind, logical, &source.reading) {
