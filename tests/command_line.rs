@@ -83,9 +83,9 @@ fn a_checked_configuration_that_is_whole_says_what_would_run_and_offline_asks_fo
       feed order: shop.orders to lane main, begins at earliest, changelog pinrelay.order.changelog
       feed install: app.installs to lane main, begins at earliest, changelog pinrelay.install.changelog
       feed in_store_purchase: till.receipts to lane main, begins at earliest, changelog pinrelay.in_store_purchase.changelog
-      feed debezium_order: shopdb.public.orders to lane main, begins at earliest, changelog pinrelay.debezium_order.changelog
-      feed mmp_install: partner.installs to lane main, begins at earliest, changelog pinrelay.mmp_install.changelog
-      feed pos_receipt: pos.tlog to lane main, begins at earliest, changelog pinrelay.pos_receipt.changelog
+      feed debezium_order: shop.magento.sales_order to lane main, begins at earliest, changelog pinrelay.debezium_order.changelog
+      feed mmp_install: appsflyer.events to lane main, begins at earliest, changelog pinrelay.mmp_install.changelog
+      feed pos_receipt: square.receipts to lane main, begins at earliest, changelog pinrelay.pos_receipt.changelog
       audit rows: pinterest.delivery-results
     ");
 }

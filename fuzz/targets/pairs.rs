@@ -33,9 +33,9 @@ pub(crate) static PAIRS: LazyLock<Vec<Pair>> = LazyLock::new(|| {
             include_str!("../../schemas/samples/in_store_purchase.json"),
         ),
         shipped(
-            "pos_receipt",
-            include_str!("../../schemas/examples/pos_receipt.avsc"),
-            include_str!("../../schemas/examples/samples/pos_receipt.json"),
+            "debezium_order",
+            include_str!("../../schemas/examples/debezium_order.avsc"),
+            include_str!("../../schemas/examples/samples/debezium_order.json"),
         ),
         shipped(
             "mmp_install",
