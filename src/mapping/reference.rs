@@ -1,6 +1,6 @@
 //! The table of targets in words: for `schema check --targets` and for the reference in the documentation.
 
-use super::plan::{Plan, SYMBOLS_MEND};
+use super::plan::Plan;
 use super::target::{ContentField, Target, TargetKind};
 use super::value::ValueKind;
 
@@ -146,11 +146,8 @@ impl Plan {
                 mend: "Pinterest heeds LDP only beside both: map them too",
             });
         }
-        cautions.extend(self.refused_symbols().into_iter().map(|refused| Caution {
-            path: refused.path.into(),
-            what: refused.what,
-            mend: SYMBOLS_MEND,
-        }));
+        let left_out = self.left_out().into_iter();
+        cautions.extend(left_out.map(|out| Caution { path: out.path.into(), what: out.what, mend: out.mend }));
         cautions
     }
 }

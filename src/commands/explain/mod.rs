@@ -27,7 +27,7 @@ Examples:
   pinrelay explain --config pinrelay.yaml --feed order --json --at 2026-11-24T06:01:00Z < orders.jsonl | jq .outcome
 
 In a record a timestamp may be a time as in 2026-11-24T06:00:00Z, a date a day as in 2026-11-24, a decimal a number
-without quotes, and a fixed type hex digits. Bytes are as Avro's JSON has them, a character for each byte.
+without quotes, and a fixed type hex digits. Bytes are as Avro's JSON has them, a character for each byte, or plain text.
 
 Nothing is connected to, and secrets may be missing. The event is shown as Pinterest would get it: with hashes, and
 with IP address, user agent and click id in the clear. The values of the record are masked unless --reveal is given.")]

@@ -89,7 +89,7 @@ pub(super) fn bytes(raw: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Avro writes bytes in JSON as characters from U+0000 to U+00FF.
-fn latin1(text: &str) -> Option<Vec<u8>> {
+pub(super) fn latin1(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
 }
 

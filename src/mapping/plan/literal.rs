@@ -9,7 +9,7 @@ use crate::mapping::event_rules::{EventRules, Kept, MissingConsent};
 use crate::mapping::normalise::refusal;
 use crate::mapping::reference::form;
 use crate::mapping::rules::texts;
-use crate::mapping::schema::{Kind, Schema};
+use crate::mapping::schema::{Kind, Logical, Schema};
 use crate::mapping::target::{Target, TargetKind};
 
 /// Where a fault lies that is the configuration's.
@@ -33,16 +33,19 @@ enum Origin {
     Entry(Box<str>),
     /// Of an enum that no value table translates.
     Symbol(Box<str>),
+    /// The schema's own default of the field, for writers that lack it.
+    FieldDefault,
 }
 
-/// Symbols of one field that its target does not take, while others of them are taken.
-pub(crate) struct RefusedSymbols {
+/// What is left out of some events, while others have the target.
+pub(crate) struct LeftOut {
     pub(crate) path: Box<str>,
     pub(crate) what: String,
+    pub(crate) mend: &'static str,
 }
 
-/// What a mapper of these symbols should do.
-pub(crate) const SYMBOLS_MEND: &str = "say with `values` what each yields, null for nothing";
+const SYMBOLS_MEND: &str = "say with `values` what each yields, null for nothing";
+const FIELD_DEFAULT_MEND: &str = "mend it; null and blank text count as no value";
 
 /// By which choices of a feed a value is judged.
 #[derive(Clone, Copy)]
@@ -77,8 +80,13 @@ pub(super) fn literals(
             continue;
         }
         for leaf in leaves.iter().filter(|leaf| leaf.sources.contains(&n)) {
-            if let Kind::Enum(of) = &schema.get(leaf.ty).kind {
+            let ty = schema.get(leaf.ty);
+            if let Kind::Enum(of) = &ty.kind {
                 all.extend(of.symbols.iter().map(|symbol| of_draft(as_symbol(symbol, reading))));
+            } else if ty.logical == Logical::None
+                && let Some(default) = field_default(&ty.kind, draft)
+            {
+                all.push(of_draft((Origin::FieldDefault, default)));
             }
         }
     }
@@ -98,8 +106,23 @@ fn said(reading: &Reading) -> Vec<(Origin, Constant)> {
 }
 
 fn as_symbol(symbol: &str, reading: &Reading) -> (Origin, Constant) {
-    let prefix = reading.prefix.as_deref().unwrap_or_default();
-    (Origin::Symbol(symbol.into()), Constant::Text(format!("{prefix}{symbol}").into()))
+    (Origin::Symbol(symbol.into()), Constant::Text(prefixed(reading, symbol)))
+}
+
+/// The schema's default of a field of this type, where it goes on as it is and is not blank, which would be none.
+fn field_default(kind: &Kind, draft: &Draft) -> Option<Constant> {
+    let reading = &draft.source.reading;
+    let is_plain = reading.scale.is_none() && reading.unit.is_none() && reading.zone.is_none();
+    let default = draft.field_default.as_ref().filter(|default| is_plain && !default.value().is_blank())?;
+    match (kind, default) {
+        (Kind::String, Constant::Text(text)) => Some(Constant::Text(prefixed(reading, text))),
+        (Kind::Boolean, Constant::Boolean(_)) | (Kind::Int | Kind::Long, Constant::Integer(_)) => Some(default.clone()),
+        _ => None,
+    }
+}
+
+fn prefixed(reading: &Reading, text: &str) -> Box<str> {
+    format!("{}{text}", reading.prefix.as_deref().unwrap_or_default()).into()
 }
 
 /// Finds what no record can have sent.
@@ -107,57 +130,60 @@ pub(super) fn check(literals: &[Literal], faults: &mut Faults) {
     judge(literals, Judged::Mildly, faults);
 }
 
-/// Adds the faults, and gives the symbols that are refused where that is none.
-fn judge(literals: &[Literal], judged: Judged<'_>, faults: &mut Faults) -> Vec<RefusedSymbols> {
-    let mut refused = Vec::new();
+/// Adds the faults, and gives what is refused without being one.
+fn judge(literals: &[Literal], judged: Judged<'_>, faults: &mut Faults) -> Vec<LeftOut> {
+    let mut left_out = Vec::new();
     for of_field in literals.chunk_by(Literal::are_symbols_of_one_field) {
         match of_field {
             [first, ..] if matches!(first.origin, Origin::Symbol(_)) => {
-                refused.extend(judge_symbols(first, of_field, judged, faults));
+                left_out.extend(judge_symbols(first, of_field, judged, faults));
             }
             alone => {
                 for literal in alone {
                     if let Some(why) = literal.refusal(judged) {
                         let what = format!("{} does not take {}: {why}", literal.subject(), literal.shown());
-                        faults.add(&literal.path, what, literal.mend(judged));
+                        if matches!(literal.origin, Origin::FieldDefault) && !literal.ends_its_record() {
+                            left_out.push(LeftOut { path: literal.path.clone(), what, mend: FIELD_DEFAULT_MEND });
+                        } else {
+                            faults.add(&literal.path, what, literal.mend(judged));
+                        }
                     }
                 }
             }
         }
     }
-    refused
+    left_out
 }
 
 /// A fault where none of the symbols is taken, and where one that is not ends its record; else it is left out of the
 /// event, as any text is that the rule refuses.
-fn judge_symbols(
-    first: &Literal,
-    symbols: &[Literal],
-    judged: Judged<'_>,
-    faults: &mut Faults,
-) -> Option<RefusedSymbols> {
+fn judge_symbols(first: &Literal, symbols: &[Literal], judged: Judged<'_>, faults: &mut Faults) -> Option<LeftOut> {
     let refused: Vec<(&str, String)> = symbols
         .iter()
         .filter_map(|literal| match &literal.origin {
             Origin::Symbol(symbol) => Some((&**symbol, literal.refusal(judged)?)),
-            Origin::Constant | Origin::Default | Origin::Entry(_) => None,
+            Origin::Constant | Origin::Default | Origin::Entry(_) | Origin::FieldDefault => None,
         })
         .collect();
     let (_, why) = refused.first()?;
     let names: Vec<&str> = refused.iter().map(|(symbol, _)| *symbol).collect();
     let what = format!("{} does not take the symbols {}: {why}", first.place.path(), names.join(", "));
-    let ends_the_record = matches!(first.place, Place::Target(target) if target.is_decisive());
-    if ends_the_record || refused.len() == symbols.len() {
+    if first.ends_its_record() || refused.len() == symbols.len() {
         faults.add(&first.path, what, format!("{SYMBOLS_MEND}; {}", first.mend(judged)));
         return None;
     }
-    Some(RefusedSymbols { path: first.path.clone(), what })
+    Some(LeftOut { path: first.path.clone(), what, mend: SYMBOLS_MEND })
 }
 
 impl Literal {
     fn are_symbols_of_one_field(&self, other: &Self) -> bool {
         let both = matches!((&self.origin, &other.origin), (Origin::Symbol(_), Origin::Symbol(_)));
         both && self.path == other.path && self.place == other.place
+    }
+
+    /// Whether a record with a value that is refused here is not sent at all.
+    fn ends_its_record(&self) -> bool {
+        matches!(self.place, Place::Target(target) if target.is_decisive())
     }
 
     /// Why it is not sent, in words.
@@ -188,6 +214,7 @@ impl Literal {
         match &self.origin {
             Origin::Constant | Origin::Symbol(_) => path.to_owned(),
             Origin::Default => format!("`default`: {path}"),
+            Origin::FieldDefault => format!("the field's default: {path}"),
             Origin::Entry(key) => format!("`values` for `{key}`: {path}"),
         }
     }
@@ -235,8 +262,8 @@ impl Plan {
         faults.into_inner()
     }
 
-    /// Symbols that are left out of events.
-    pub(crate) fn refused_symbols(&self) -> Vec<RefusedSymbols> {
+    /// Symbols, and defaults of fields, that are left out of events.
+    pub(crate) fn left_out(&self) -> Vec<LeftOut> {
         judge(&self.compiled().literals, Judged::Mildly, &mut Faults::new(self.name()))
     }
 }

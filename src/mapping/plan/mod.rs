@@ -15,7 +15,6 @@ mod table;
 mod tree;
 
 pub(crate) use constant::Constant;
-pub(crate) use literal::SYMBOLS_MEND;
 pub(crate) use step::Step;
 pub(crate) use tree::{Node, Part, Role, Wanted};
 

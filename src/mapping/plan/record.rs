@@ -2,7 +2,8 @@
 //!
 //! Unions are untagged: the first branch that fits is taken; Avro's own tagged form is understood too. Beyond Avro's
 //! JSON a timestamp may be a text as in RFC 3339, a local one as in `2026-11-24T09:30:00`, a date as in `2026-11-24`, a
-//! decimal a number, and a fixed type hex digits, with the hyphens of a UUID if it is one. A decimal in quotes is refused
+//! decimal a number, and a fixed type hex digits, with the hyphens of a UUID if it is one. Bytes may be the text that they
+//! are in UTF-8, where Avro's JSON for bytes would be none. A decimal in quotes is refused
 //! where the quoted text reads as a number: to Avro it is the bytes of another. Keys that the schema does not declare are
 //! passed over, as they are in the topic.
 
@@ -13,7 +14,7 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::default::{self, block, bytes, end, long};
+use super::default::{self, block, bytes, end, latin1, long};
 use crate::mapping::schema::{Kind, Logical, Schema, TypeId, Unit};
 
 /// Deeper records are none that a person wrote; a recursive type needs an end.
@@ -211,6 +212,10 @@ fn lenient(logical: Logical, kind: &Kind, json: &Json) -> Option<Json> {
         (Logical::Uuid, Json::String(text)) if matches!(kind, Kind::Fixed(_)) => {
             Some(as_characters(Uuid::try_parse(text).ok()?.as_bytes()))
         }
+        (Logical::None, Json::String(text)) if matches!(kind, Kind::Bytes) => {
+            let is_text = latin1(text).is_some_and(|raw| std::str::from_utf8(&raw).is_ok());
+            (!is_text).then(|| as_characters(text.as_bytes()))
+        }
         (_, Json::String(text)) => {
             let Kind::Fixed(fixed) = kind else { return None };
             // Avro's JSON has one character for each byte: no such text is one of hex digits, which has twice as many.
@@ -267,6 +272,7 @@ mod tests {
         {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["A", "B"]}, "default": "A"},
         {"name": "closed", "type": ["null", {"type": "long", "logicalType": "local-timestamp-millis"}], "default": null},
         {"name": "card", "type": ["null", {"type": "fixed", "name": "Card", "size": 16, "logicalType": "uuid"}], "default": null},
+        {"name": "note", "type": "bytes", "default": ""},
         {"name": "tip", "type": ["null", {"type": "fixed", "name": "Tip", "size": 1, "logicalType": "decimal", "precision": 2, "scale": 1}], "default": null},
         {"name": "digest", "type": ["null", {"type": "fixed", "name": "Digest", "size": 2}], "default": null}]}"#;
 
@@ -287,6 +293,8 @@ mod tests {
                 r#"{"at": 0, "card": "00410a42-7f00-1042-4344-45464748494A"}"#,
                 r#"{"at": 0, "card": "\u0000A\nB\u007f\u0000\u0010BCDEFGHIJ"}"#,
             ),
+            (r#"{"at": 0, "note": "Zoë"}"#, r#"{"at": 0, "note": "Zo\u00c3\u00ab"}"#),
+            (r#"{"at": 0, "note": "東"}"#, r#"{"at": 0, "note": "\u00e6\u009d\u00b1"}"#),
             (r#"{"at": 0, "digest": "41fF"}"#, r#"{"at": 0, "digest": "Aÿ"}"#),
         ] {
             assert_eq!(encoded(people), encoded(avro), "{people}");

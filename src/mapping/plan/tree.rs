@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::annotation::{Annotation, Context, Rank, read};
-use super::constant::kinds;
+use super::constant::{Constant, kinds};
 use super::default::encode;
 use super::fault::Faults;
 use super::step::Step;
 use super::{Place, Source};
-use crate::mapping::schema::{Kind, Record, Schema, TypeId};
+use crate::mapping::schema::{Field, Kind, Record, Schema, TypeId};
 use crate::mapping::value::ValueKind;
 
 /// Deepest nesting of what is wanted.
@@ -80,6 +80,8 @@ pub(super) struct Draft {
     pub(super) rank: Rank,
     /// The path of the contents that it belongs to; empty outside.
     pub(super) contents: Box<str>,
+    /// What the schema says for writers that lack the field, if that is one value.
+    pub(super) field_default: Option<Constant>,
 }
 
 pub(super) fn build(schema: &Schema, faults: &mut Faults) -> (Node, Vec<Draft>) {
@@ -224,7 +226,7 @@ impl Builder<'_, '_> {
             .iter()
             .map(|field| {
                 let at = at.field(&field.name);
-                let feeds = self.feeds(field.annotation.as_ref(), &at);
+                let feeds = self.feeds(field, &at);
                 let node = self.node(field.ty, &feeds, &at);
                 let default = match &field.default {
                     Some(json) if node.is_wanted() => {
@@ -248,8 +250,8 @@ impl Builder<'_, '_> {
         if is_wanted { Part::Fields { fields, role } } else { Part::Nothing }
     }
 
-    fn feeds(&mut self, annotation: Option<&serde_json::Value>, at: &Surroundings) -> Feeds {
-        let Some(json) = annotation else { return Feeds::None };
+    fn feeds(&mut self, field: &Field, at: &Surroundings) -> Feeds {
+        let Some(json) = &field.annotation else { return Feeds::None };
         let mut sources = Vec::new();
         let mut contents = false;
         for annotation in read(json, at.context, &at.path, self.faults) {
@@ -264,7 +266,8 @@ impl Builder<'_, '_> {
                         standing: rank.words().into(),
                     };
                     sources.push(self.sources.len());
-                    self.sources.push(Draft { source, rank, contents: at.contents.clone() });
+                    let field_default = field.default.as_ref().and_then(Constant::from_json);
+                    self.sources.push(Draft { source, rank, contents: at.contents.clone(), field_default });
                 }
             }
         }

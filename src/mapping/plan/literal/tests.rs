@@ -191,6 +191,41 @@ fn a_symbol_that_is_left_out_of_the_event_is_warned_of() {
     );
 }
 
+#[test]
+fn a_default_of_a_field_is_warned_of_where_the_event_goes_without_it_and_a_fault_where_it_does_not() {
+    let malformed = "not of the form that the rule demands";
+    let mend = "mend it; null and blank text count as no value";
+    for (field, caution) in [
+        (
+            r#"{"name": "a", "type": ["null", "string"], "default": "EURO", "pinterest": "custom_data.currency"}"#,
+            Some(format!("a: the field's default: custom_data.currency does not take `EURO`: {malformed}; {mend}")),
+        ),
+        (
+            r#"{"name": "a", "type": "int", "default": -1, "pinterest": "custom_data.num_items"}"#,
+            Some(format!(
+                "a: the field's default: custom_data.num_items does not take `-1`: a number or a day beyond what Pinterest takes; {mend}"
+            )),
+        ),
+        (r#"{"name": "a", "type": "string", "default": "", "pinterest": "custom_data.currency"}"#, None),
+        (r#"{"name": "a", "type": "string", "default": "EUR", "pinterest": "custom_data.currency"}"#, None),
+        (
+            r#"{"name": "a", "type": "long", "default": -1, "pinterest": {"to": "app_info.install_time", "unit": "millis"}}"#,
+            None,
+        ),
+    ] {
+        let cautions: Vec<_> =
+            plan(COMPLETE, &format!("{field}, {ID}")).cautions().iter().map(ToString::to_string).collect();
+        assert_eq!(cautions, caution.into_iter().collect::<Vec<_>>(), "{field}");
+    }
+    let source = r#"{"name": "a", "type": "string", "default": "shop", "pinterest": "action_source"}"#;
+    assert_eq!(
+        faults(&schema(&without("action_source"), &format!("{source}, {ID}"))),
+        [
+            "r.avsc: a: the field's default: action_source does not take `shop`: of the right form, but none of the codes or words that there are; it takes app_android, app_ios, web, offline"
+        ]
+    );
+}
+
 fn rules() -> EventRules {
     EventRules::new(LaneRule {
         id: LaneId(0),
