@@ -76,9 +76,19 @@ fn national(text: &str, region: PhoneRegion) -> Option<String> {
 
 /// Only a number that the metadata knows as valid: a wrong one would never match, and may be another person's.
 fn read(region: Option<Region>, text: &str) -> Option<String> {
-    let number = PHONE_NUMBER_UTIL.parse(text, region).ok().filter(PhoneNumber::is_valid)?;
+    let number = PHONE_NUMBER_UTIL.parse(text, region).ok().filter(|number| is_valid(number, region))?;
     let written = number.format_as(PhoneNumberFormat::E164);
     written.strip_prefix('+').filter(|digits| is_e164(digits)).map(str::to_owned)
+}
+
+/// Nearly every national number is one of the region that it is read for, which one look at the metadata tells; which of
+/// the regions under a calling code a number is of takes several.
+fn is_valid(number: &PhoneNumber, region: Option<Region>) -> bool {
+    let is_of = |region| {
+        PHONE_NUMBER_UTIL.get_country_code_for_region(region) == Some(number.country_code)
+            && number.is_valid_for_region(region)
+    };
+    region.is_some_and(is_of) || number.is_valid()
 }
 
 #[cfg(test)]
@@ -155,6 +165,17 @@ mod tests {
             if let Ok(digits) = phone(&text, regions.iter().copied()) {
                 prop_assert!(is_e164(&digits), "{}", digits);
                 prop_assert_eq!(owned(phone(&format!("+{digits}"), regions.iter().copied())), Ok(digits.to_string()));
+            }
+        }
+
+        #[test]
+        fn asking_the_region_first_finds_the_same_numbers_valid(
+            text in "0?[1-9][0-9]{5,11}",
+            place in prop::sample::select(vec!["US", "CA", "GB", "GG", "IT", "VA", "RU", "KZ", "DE", "AU", "NO"]),
+        ) {
+            let region = PhoneRegion::try_new(place).expect("a region").region();
+            if let Ok(number) = PHONE_NUMBER_UTIL.parse(&text, Some(region)) {
+                prop_assert_eq!(is_valid(&number, Some(region)), number.is_valid());
             }
         }
     }
