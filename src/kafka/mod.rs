@@ -41,6 +41,7 @@ mod schema_tests;
 pub mod settings;
 #[cfg(test)]
 mod stored_tests;
+mod topic_needs;
 pub mod topics;
 pub mod transactions;
 mod within;

@@ -13,6 +13,7 @@ use super::deadline::Deadline;
 use super::native;
 use super::reach::{self, Noting};
 use super::settings::{FeedTopics, KafkaSettings};
+use super::topic_needs::{self, Need, min_in_sync};
 
 /// What is known of the input topics when the process starts; both in the order of the feeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,18 +52,17 @@ pub async fn check(settings: Arc<KafkaSettings>) -> Result<InputTopics, Vec<Topi
     let unreachable = |why: String| vec![TopicFault::Unreachable { topic: settings.audit_topic.clone(), why }];
     let admin = admin(&settings).map_err(|error| unreachable(error.to_string()))?;
     let looked_at = Arc::clone(&settings);
-    let (topics, mut faults) = tokio::task::spawn_blocking(move || look_at_all(&looked_at))
+    let Looked { topics, copies, mut faults } = tokio::task::spawn_blocking(move || look_at_all(&looked_at))
         .await
         .expect("looking at topics does not panic, and nothing cancels it")
         .map_err(unreachable)?;
-    let changelogs = settings.feeds.iter().map(|feed| settings.changelog_topic(feed));
-    for (topic, needs) in changelogs
-        .map(|topic| (topic, changelog_needs(&settings)))
-        .chain([(settings.audit_topic.clone(), audit_needs(&settings))])
-    {
-        if !faults.iter().any(|fault| matches!(fault, TopicFault::Missing { topic: missing } if *missing == topic)) {
-            faults.extend(check_settings(&settings, &admin, &topic, &needs).await);
-        }
+    for (topic, copies) in copies {
+        let needs = if topic == settings.audit_topic {
+            topic_needs::of_audit(&settings, copies)
+        } else {
+            topic_needs::of_changelog(&settings, copies)
+        };
+        faults.extend(check_settings(&settings, &admin, &topic, &needs).await);
     }
     if faults.is_empty() { Ok(topics) } else { Err(faults) }
 }
@@ -78,7 +78,7 @@ pub async fn create_missing(settings: Arc<KafkaSettings>, new: NewTopics) -> Res
     let inputs: Vec<(FeedTopics, i32)> = tokio::task::spawn_blocking(move || {
         let reader = reach::reader(&looked_at).map_err(|error| fault(&looked_at.audit_topic, error.to_string()))?;
         reach::reach(&looked_at, &reader).map_err(|why| fault(&looked_at.audit_topic, why))?;
-        let look = |feed: &FeedTopics| Ok((feed.clone(), count(&looked_at, &reader, &feed.input)?));
+        let look = |feed: &FeedTopics| Ok((feed.clone(), shape(&looked_at, &reader, &feed.input)?.partitions));
         looked_at.feeds.iter().map(look).collect::<Result<_, TopicFault>>()
     })
     .await
@@ -87,6 +87,7 @@ pub async fn create_missing(settings: Arc<KafkaSettings>, new: NewTopics) -> Res
     let retention_ms = settings.retention.changelog.as_millis().to_string();
     let audit_retention_ms = new.audit_retention.as_millis().to_string();
     let max_bytes = settings.max_message_bytes.max(KAFKAS_MAX_MESSAGE_BYTES).to_string();
+    let min_in_sync = min_in_sync(new.replication).to_string();
     let changelogs: Vec<(String, i32)> =
         inputs.iter().map(|(feed, partitions)| (settings.changelog_topic(feed), *partitions)).collect();
     let topics = changelogs
@@ -100,6 +101,8 @@ pub async fn create_missing(settings: Arc<KafkaSettings>, new: NewTopics) -> Res
                 .set("message.timestamp.type", "LogAppendTime")
                 .set("retention.ms", retention)
                 .set("max.message.bytes", &max_bytes)
+                .set("min.insync.replicas", &min_in_sync)
+                .set("unclean.leader.election.enable", "false")
         })
         .collect();
     let results = admin
@@ -171,7 +174,7 @@ async fn await_metadata(settings: &KafkaSettings, created: &[String]) -> Result<
             let found = tokio::task::spawn_blocking(move || {
                 let reader = reach::reader(&settings)
                     .map_err(|error| TopicFault::Unreachable { topic: looked_at.clone(), why: error.to_string() })?;
-                count(&settings, &reader, &looked_at)
+                shape(&settings, &reader, &looked_at)
             });
             match found.await.expect("looking at topics does not panic, and nothing cancels it") {
                 Ok(_) => break,
@@ -197,22 +200,31 @@ fn options(settings: &KafkaSettings) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout))
 }
 
+/// What metadata say of all topics.
+struct Looked {
+    topics: InputTopics,
+    /// Those that pinrelay writes and that exist, with the copies of each partition.
+    copies: Vec<(String, i32)>,
+    faults: Vec<TopicFault>,
+}
+
 /// # Errors
 /// Why the cluster does not answer; what does not answer once is not asked for each topic.
-fn look_at_all(settings: &KafkaSettings) -> Result<(InputTopics, Vec<TopicFault>), String> {
+fn look_at_all(settings: &KafkaSettings) -> Result<Looked, String> {
     // Not the admin client: that is a producer to librdkafka, and asking for a topic could create it.
     let reader = reach::reader(settings).map_err(|error| error.to_string())?;
     reach::reach(settings, &reader)?;
-    let mut faults = Vec::new();
+    let (mut faults, mut copies) = (Vec::new(), Vec::new());
     let mut topics = InputTopics { partitions: Vec::new(), topic_ids: Vec::new() };
     for feed in &settings.feeds {
         let changelog = settings.changelog_topic(feed);
-        let expected = count(settings, &reader, &feed.input).map_err(|fault| faults.push(fault)).ok();
-        let found = count(settings, &reader, &changelog).map_err(|fault| faults.push(fault)).ok();
-        let Some(expected) = expected else { continue };
+        let input = shape(settings, &reader, &feed.input).map_err(|fault| faults.push(fault)).ok();
+        let found = shape(settings, &reader, &changelog).map_err(|fault| faults.push(fault)).ok();
+        copies.extend(found.map(|found| (changelog.clone(), found.copies)));
+        let Some(Shape { partitions: expected, .. }) = input else { continue };
         topics.partitions.push(expected);
         // More are fine: the input topic can be given as many without another thought.
-        if let Some(found) = found
+        if let Some(Shape { partitions: found, .. }) = found
             && found < expected
         {
             faults.push(TopicFault::PartitionCount { topic: changelog, input: feed.input.clone(), expected, found });
@@ -224,11 +236,21 @@ fn look_at_all(settings: &KafkaSettings) -> Result<(InputTopics, Vec<TopicFault>
             }
         }
     }
-    faults.extend(count(settings, &reader, &settings.audit_topic).err());
-    Ok((topics, faults))
+    match shape(settings, &reader, &settings.audit_topic) {
+        Ok(found) => copies.push((settings.audit_topic.clone(), found.copies)),
+        Err(fault) => faults.push(fault),
+    }
+    Ok(Looked { topics, copies, faults })
 }
 
-fn count(settings: &KafkaSettings, reader: &BaseConsumer<Noting>, topic: &str) -> Result<i32, TopicFault> {
+#[derive(Clone, Copy)]
+struct Shape {
+    partitions: i32,
+    /// Of the partition that has the fewest.
+    copies: i32,
+}
+
+fn shape(settings: &KafkaSettings, reader: &BaseConsumer<Noting>, topic: &str) -> Result<Shape, TopicFault> {
     let unreachable = |why: String| TopicFault::Unreachable { topic: topic.to_owned(), why };
     let metadata = reader
         .fetch_metadata(Some(topic), settings.timeouts.request)
@@ -236,54 +258,16 @@ fn count(settings: &KafkaSettings, reader: &BaseConsumer<Noting>, topic: &str) -
     let found = metadata.topics().first().ok_or_else(|| unreachable("the broker did not answer for it".to_owned()))?;
     match found.error().map(RDKafkaErrorCode::from) {
         None if found.partitions().is_empty() => Err(TopicFault::Missing { topic: topic.to_owned() }),
-        None => Ok(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX)),
+        None => {
+            let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+            let copies = found.partitions().iter().map(|partition| number(partition.replicas().len())).min();
+            Ok(Shape { partitions: number(found.partitions().len()), copies: copies.unwrap_or_default() })
+        }
         Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
             Err(TopicFault::Missing { topic: topic.to_owned() })
         }
         Some(code) => Err(unreachable(code.to_string())),
     }
-}
-
-/// A topic's setting and what is demanded of it.
-type Need = (&'static str, Demand);
-
-enum Demand {
-    Equals(&'static str),
-    AtLeast(u128),
-}
-
-impl Demand {
-    fn is_met(&self, found: &str) -> bool {
-        match self {
-            Self::Equals(needed) => found == *needed,
-            // -1 is without end.
-            Self::AtLeast(needed) => found == "-1" || found.parse().is_ok_and(|found: u128| *needed <= found),
-        }
-    }
-
-    fn words(&self) -> String {
-        match self {
-            Self::Equals(needed) => (*needed).to_owned(),
-            Self::AtLeast(needed) => format!("{needed} or more"),
-        }
-    }
-}
-
-fn changelog_needs(settings: &KafkaSettings) -> Vec<Need> {
-    let mut needs = audit_needs(settings);
-    needs.extend([
-        ("message.timestamp.type", Demand::Equals("LogAppendTime")),
-        ("retention.ms", Demand::AtLeast(settings.retention.changelog.as_millis())),
-        // Retention by size would delete what the ledger needs, whatever its age.
-        ("retention.bytes", Demand::Equals("-1")),
-    ]);
-    needs
-}
-
-fn audit_needs(settings: &KafkaSettings) -> Vec<Need> {
-    let max_bytes = u128::try_from(settings.max_message_bytes).unwrap_or(u128::MAX);
-    // Compaction would leave one row of all that share an event key.
-    vec![("cleanup.policy", Demand::Equals("delete")), ("max.message.bytes", Demand::AtLeast(max_bytes))]
 }
 
 async fn check_settings(
@@ -304,43 +288,5 @@ async fn check_settings(
     };
     let found: HashMap<&str, &str> =
         resource.entries.iter().filter_map(|entry| Some((entry.name.as_str(), entry.value.as_deref()?))).collect();
-    unmet(topic, needs, &found)
-}
-
-fn unmet(topic: &str, needs: &[Need], found: &HashMap<&str, &str>) -> Vec<TopicFault> {
-    needs
-        .iter()
-        .filter_map(|(name, demand)| {
-            let found = found.get(name).copied().unwrap_or("nothing");
-            (!demand.is_met(found)).then(|| TopicFault::Setting {
-                topic: topic.to_owned(),
-                name,
-                needed: demand.words(),
-                found: found.to_owned(),
-            })
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_setting_that_does_not_meet_its_demand_is_named_with_both_values() {
-        let needs = [
-            ("cleanup.policy", Demand::Equals("delete")),
-            ("retention.ms", Demand::AtLeast(1000)),
-            ("max.message.bytes", Demand::AtLeast(1000)),
-        ];
-        let good = HashMap::from([("cleanup.policy", "delete"), ("retention.ms", "-1"), ("max.message.bytes", "1000")]);
-        assert_eq!(unmet("t", &needs, &good), []);
-        let bad = HashMap::from([("cleanup.policy", "compact"), ("retention.ms", "999")]);
-        let words: Vec<String> = unmet("t", &needs, &bad).iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(words.join("\n"), @r"
-        topic t has cleanup.policy=compact; needed is delete
-        topic t has retention.ms=999; needed is 1000 or more
-        topic t has max.message.bytes=nothing; needed is 1000 or more
-        ");
-    }
+    topic_needs::unmet(topic, needs, &found)
 }

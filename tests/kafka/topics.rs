@@ -37,12 +37,14 @@ async fn every_fault_of_the_topics_is_reported_together() {
     ");
     broker.create_topic("faulty-topics", 3, &[]).await;
     broker.create_topic("faulty-topics.feed.changelog", 2, &[("retention.ms", "1000")]).await;
-    broker.create_topic("faulty-topics-audit", 1, &[("cleanup.policy", "compact")]).await;
+    let careless = [("cleanup.policy", "compact"), ("unclean.leader.election.enable", "true")];
+    broker.create_topic("faulty-topics-audit", 1, &careless).await;
     insta::assert_snapshot!(faults(&settings).await.join("\n"), @r"
     topic faulty-topics.feed.changelog has 2 partitions instead of 3, the number of faulty-topics
     topic faulty-topics.feed.changelog has message.timestamp.type=CreateTime; needed is LogAppendTime
     topic faulty-topics.feed.changelog has retention.ms=1000; needed is 259200000 or more
     topic faulty-topics-audit has cleanup.policy=compact; needed is delete
+    topic faulty-topics-audit has unclean.leader.election.enable=true; needed is false
     ");
 }
 
