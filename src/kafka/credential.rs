@@ -15,14 +15,17 @@ use super::repeats::words;
 #[derive(Clone, Debug, Default)]
 pub struct Credential {
     oauth_token: Option<TokenSource>,
+    /// By SASL.
     refusals: Refusals,
+    /// By TLS, where the two may as well not trust each other.
+    handshakes: Refusals,
 }
 
 impl Credential {
     /// `oauth_token`: where the token of SASL OAUTHBEARER is.
     #[must_use]
     pub fn new(oauth_token: Option<TokenSource>) -> Self {
-        Self { oauth_token, refusals: Refusals::default() }
+        Self { oauth_token, ..Self::default() }
     }
 
     /// Whether the clients show a token.
@@ -42,13 +45,14 @@ impl Credential {
     /// Why it is of no use now: there is no token to show, or a broker has refused what was shown within the last minute.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
-        self.check().err().or_else(|| self.refusals.why())
+        self.check().err().or_else(|| self.refusals.why()).or_else(|| self.handshakes.why())
     }
 
-    /// Whether brokers refuse a token that clients hold for longer: they read the next one when most of its life is over.
+    /// Whether brokers refuse a token while there is another one, which clients read when most of the life of the first is
+    /// over.
     #[must_use]
-    pub fn is_refused_token(&self) -> bool {
-        self.is_token() && self.refusals.why().is_some()
+    pub fn has_better_token(&self) -> bool {
+        self.refusals.why().is_some() && self.oauth_token.as_ref().is_some_and(TokenSource::has_another)
     }
 
     /// The token as it is now; `None` if there is none, which its source says by itself.
@@ -58,21 +62,17 @@ impl Credential {
 
     /// The next token of a client that asks for it, because it is polled.
     pub(super) fn next_token(&self) -> Result<OAuthToken, Box<dyn Error>> {
-        Ok(self.oauth_token.as_ref().ok_or("`kafka.oauth_token` is not set")?.token()?)
+        Ok(self.oauth_token.as_ref().ok_or("`kafka.oauth_token` is not set")?.next_token()?)
     }
 
     /// What a client that is in use was told.
     pub(super) fn note(&self, error: &KafkaError, reason: &str) {
-        if is_refusal(error) {
+        if *error == KafkaError::Global(RDKafkaErrorCode::Authentication) {
             self.refusals.note(words(reason));
+        } else if *error == KafkaError::Global(RDKafkaErrorCode::SSL) {
+            self.handshakes.note(words(reason));
         }
     }
-}
-
-/// A broker does not take what was shown, or one of the two does not trust the other: librdkafka has one code for each
-/// way in, SASL and TLS.
-const fn is_refusal(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::Global(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
 }
 
 #[cfg(test)]
@@ -82,7 +82,6 @@ mod tests {
 
     #[test]
     fn what_brokers_refuse_is_a_fault_and_that_they_are_away_is_none() {
-        let credential = Credential::default();
         for (code, reason, fault) in [
             (RDKafkaErrorCode::BrokerTransportFailure, "b:1/1: Connect failed", None),
             (RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down", None),
@@ -97,10 +96,9 @@ mod tests {
                 Some("b:1/1: SSL handshake failed: certificate expired"),
             ),
         ] {
-            let of_others = Credential::default();
+            let (credential, of_others) = (Credential::default(), Credential::default());
             credential.clone().note(&KafkaError::Global(code), reason);
             assert_eq!((credential.fault().as_deref(), of_others.fault()), (fault, None), "{reason}");
-            assert!(!credential.is_refused_token(), "other credentials are shown again at each connection");
         }
     }
 
@@ -111,6 +109,7 @@ mod tests {
         credential.note(&KafkaError::Global(RDKafkaErrorCode::Authentication), "the broker's words");
         let fault = credential.fault().expect("it is no token");
         assert!(fault.starts_with("the OAuth token is no JWT"), "{fault}");
-        assert!(credential.is_refused_token() && credential.token().is_none() && credential.next_token().is_err());
+        assert!(credential.is_token() && credential.token().is_none() && credential.next_token().is_err());
+        assert!(!credential.has_better_token(), "there is no other");
     }
 }

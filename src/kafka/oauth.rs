@@ -3,7 +3,7 @@
 //! It decides what a client shows to a broker. Whether the token is genuine is the broker's to say.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -17,8 +17,16 @@ use crate::domain::{Secret, UnixMillis};
 pub struct TokenSource {
     text: Text,
     wall: fn() -> UnixMillis,
-    /// Why there was none when it was last asked for; all clients share it, so that one fault is one line.
-    fault: Arc<Mutex<Option<String>>>,
+    state: Arc<Mutex<State>>,
+}
+
+/// What all clients share.
+#[derive(Default)]
+struct State {
+    /// Why there was none when it was last asked for, so that one fault is one line.
+    fault: Option<String>,
+    /// The one that clients hold: the first that there was, and then the last that one asked for in time.
+    held: Option<Secret>,
 }
 
 type Text = Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>;
@@ -32,7 +40,7 @@ impl fmt::Debug for TokenSource {
 impl TokenSource {
     /// `text` gives the token, or says why there is none.
     pub fn new(text: impl Fn() -> Result<Secret, String> + Send + Sync + 'static, wall: fn() -> UnixMillis) -> Self {
-        Self { text: Arc::new(text), wall, fault: Arc::default() }
+        Self { text: Arc::new(text), wall, state: Arc::default() }
     }
 
     /// Whether there is one that a broker might take. Logged when a fault begins and when it changes.
@@ -40,21 +48,49 @@ impl TokenSource {
     /// # Errors
     /// There is none, or a broker would refuse it.
     pub fn check(&self) -> Result<(), String> {
-        self.token().map(drop)
+        let token = self.read();
+        self.tell(&token);
+        token.map(drop)
     }
 
-    /// As it is now.
+    /// As it is now, for a client that is shown it now and then.
     pub(super) fn token(&self) -> Result<OAuthToken, String> {
         let token = self.read();
+        self.tell(&token);
+        if let Ok(found) = &token {
+            self.state().held.get_or_insert_with(|| Secret::new(found.token.clone()));
+        }
+        token
+    }
+
+    /// As it is now, for a client that asks for the next one when most of the life of the one before is over.
+    pub(super) fn next_token(&self) -> Result<OAuthToken, String> {
+        let token = self.read();
+        self.tell(&token);
+        if let Ok(found) = &token {
+            self.state().held = Some(Secret::new(found.token.clone()));
+        }
+        token
+    }
+
+    /// Whether there is another one than clients hold.
+    pub(super) fn has_another(&self) -> bool {
+        self.read().is_ok_and(|found| self.state().held.as_ref().is_some_and(|held| held.expose() != found.token))
+    }
+
+    fn tell(&self, token: &Result<OAuthToken, String>) {
         let fault = token.as_ref().err();
-        let mut known = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        if fault != known.as_ref() {
+        let mut state = self.state();
+        if fault != state.fault.as_ref() {
             if let Some(cause) = fault {
                 tracing::warn!(cause, "there is no token for Kafka");
             }
-            *known = fault.cloned();
+            state.fault = fault.cloned();
         }
-        token
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> Result<OAuthToken, String> {
@@ -154,6 +190,23 @@ mod tests {
             assert_eq!(read(token, NOW), Err(fault), "{token}");
             assert!(!fault.to_string().contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn another_token_than_clients_hold_is_known() {
+        const FIRST: &str = "a.eyJzdWIiOiJyZWxheSIsImV4cCI6MTc5MDAwMDA2MC41fQ.c";
+        let text = Arc::new(Mutex::new(FIRST.to_owned()));
+        let shown = Arc::clone(&text);
+        let source = TokenSource::new(move || Ok(Secret::new(shown.lock().unwrap().clone())), || NOW);
+        let put = |token: String| *text.lock().unwrap() = token;
+        assert_eq!((source.check(), source.has_another()), (Ok(()), false), "clients hold none");
+        assert!(source.token().is_ok() && !source.has_another());
+        put(FIRST.to_owned() + "c");
+        assert!(source.check().is_ok() && source.token().is_ok() && source.has_another(), "who holds it asks later");
+        put("no-token".to_owned());
+        assert!(!source.has_another(), "that is none");
+        put(FIRST.to_owned() + "c");
+        assert!(source.clone().next_token().is_ok() && !source.has_another());
     }
 
     #[test]

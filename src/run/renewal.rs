@@ -121,7 +121,7 @@ pub(super) async fn watch(
                 credentials.refused = fault;
                 is_news
             });
-            if !credential.is_refused_token() {
+            if !credential.has_better_token() {
                 continue;
             }
         }
