@@ -1,6 +1,6 @@
 //! The table of targets in words: for `schema check --targets` and for the reference in the documentation.
 
-use super::plan::Plan;
+use super::plan::{Plan, Told};
 use super::target::{ContentField, Target, TargetKind};
 use super::value::ValueKind;
 
@@ -128,7 +128,12 @@ impl Plan {
             sources.iter().any(|told| told.path == path && told.target.is_some_and(|target| targets.contains(&target)))
         };
         let mut cautions = Vec::new();
-        for told in sources.iter().filter(|told| told.target.is_some_and(|target| IDS.contains(&target))) {
+        // Of a product the id, which stands in `content_ids` too.
+        let is_id = |told: &&Told| match told.target {
+            Some(target) => IDS.contains(&target),
+            None => told.name == ContentField::Id.path(),
+        };
+        for told in sources.iter().filter(is_id) {
             let name = told.path.rsplit('.').next().unwrap_or_default();
             if feeds(&told.path, &[Target::UserEm, Target::UserPh]) || is_personal(name) {
                 cautions.push(Caution {
@@ -227,6 +232,9 @@ mod tests {
             {"name": "login", "type": "string", "pinterest": ["event_id", "user_data.em"]},
             {"name": "contact_phone", "type": "string", "pinterest": "custom_data.order_id"},
             {"name": "number", "type": "string", "pinterest": "custom_data.np"},
+            {"name": "seats", "type": {"type": "array", "items": {"type": "record", "name": "S", "fields": [
+                {"name": "guest_email", "type": "string", "pinterest": "id"},
+                {"name": "phone_model", "type": "string", "pinterest": "item_name"}]}}, "pinterest": "custom_data.contents"},
             {"name": "ldp", "type": "boolean", "pinterest": "custom_data.opt_out_type"}"#;
         let constants = r#"{"event_name": "lead", "action_source": "web", "event_time": "2026-11-24T00:00:00Z"}"#;
         let schema = format!(r#"{{"type": "record", "name": "R", "pinterest": {constants}, "fields": [{fields}]}}"#);
@@ -237,6 +245,7 @@ mod tests {
             [
                 "login: event_id is fed by what looks like an e-mail address or a phone number; ids leave in the clear and stand in audit rows: take one that names no person",
                 "contact_phone: custom_data.order_id is fed by what looks like an e-mail address or a phone number; ids leave in the clear and stand in audit rows: take one that names no person",
+                "seats[].guest_email: id is fed by what looks like an e-mail address or a phone number; ids leave in the clear and stand in audit rows: take one that names no person",
                 "custom_data.opt_out_type: it is fed, but not both user_data.st and user_data.country; Pinterest heeds LDP only beside both: map them too",
             ]
         );

@@ -202,7 +202,7 @@ targets! {
 
     UserEm, "user_data.em", TargetKind::Hashes, "lower case, all white space removed; must look like an address; hashed", ENHANCED_MATCH;
     UserPh, "user_data.ph", TargetKind::Hashes,
-        "digits of country code, area code and number, without leading zeros; a national number is read as one of the record's country, then of the feed's region; hashed", OPENAPI;
+        "digits of country code, area code and number, without leading zeros; a national number is read as one of the record's country, then of the feed's or the schema's `region`; hashed", OPENAPI;
     UserGe, "user_data.ge", TargetKind::Hashes, "`f`, `m` or `n` (non-binary); hashed", OPENAPI;
     UserDb, "user_data.db", TargetKind::Birthdays, "year, month and day as YYYYMMDD; hashed", GUIDE;
     UserLn, "user_data.ln", TargetKind::Hashes, "lower case, Unicode NFC; hashed", OPENAPI;

@@ -12,6 +12,9 @@ use crate::run::FeedMapping;
 /// What stands before a value in Avro's single-object encoding: two bytes and a fingerprint.
 const SINGLE_OBJECT: [u8; 2] = [0xc3, 0x01];
 
+/// What an Avro container file begins with, and what its header then names.
+const CONTAINER: (&[u8], &[u8]) = (b"Obj\x01", b"avro.schema");
+
 /// The file, or stdin.
 pub(super) fn open(input: Option<&Path>) -> Result<Box<dyn Read>, Failure> {
     match input.filter(|path| *path != Path::new("-")) {
@@ -62,9 +65,27 @@ pub(super) fn payload<'m>(message: &'m [u8], mapping: &'m FeedMapping, writer: O
     Payload { schema: writer.unwrap_or(&mapping.schema), bytes: message }
 }
 
+/// Whether the bytes are a file of records with their schema before them, which no topic holds.
+pub(super) fn is_container(message: &[u8]) -> bool {
+    let (magic, names) = CONTAINER;
+    message.starts_with(magic) && message.windows(names.len()).any(|window| window == names)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_file_is_told_from_a_message() {
+        for (bytes, container) in [
+            (&b"Obj\x01\x04\x16avro.schema\xb2\x01{}"[..], true),
+            (b"Obj\x01\x04", false),
+            (b"\x16avro.schema", false),
+            (b"", false),
+        ] {
+            assert_eq!(is_container(bytes), container, "{bytes:?}");
+        }
+    }
 
     #[test]
     fn records_are_values_and_elements_of_lists_up_to_the_first_fault() {

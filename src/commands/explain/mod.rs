@@ -130,6 +130,10 @@ impl Explainer<'_> {
     fn avro(&self, arguments: &Arguments, mut input: impl io::Read, out: &mut impl Write) -> Result<(), Failure> {
         let mut message = Vec::new();
         input.read_to_end(&mut message).map_err(|error| input::unreadable(arguments.input.as_deref(), &error))?;
+        if input::is_container(&message) {
+            let problem = "the input is an Avro container file, and no message of a topic".to_owned();
+            return Err(wrong(problem, "write its records as JSON, and leave --avro out".to_owned()));
+        }
         let writer = match &arguments.writer {
             None => None,
             Some(file) => Some(fs::read_to_string(file).map_err(|error| input::unreadable(Some(file), &error))?),

@@ -267,6 +267,12 @@ impl Keys<'_, '_> {
             let what = format!("`zone` on {}, whose day is the one that the clock showed", self.place.path());
             self.fault(what, "remove it; dates, local timestamps and text are read as they stand");
         }
+        if reading.key.is_some() && reading.default.is_some() && reading.table.is_none() {
+            self.fault(
+                "`default` beside `key`: a map that lacks the key yields nothing".into(),
+                "remove it; what a missing consent means is the feed's `missing_consent`",
+            );
+        }
         if reading.region.is_some() && (reading.hashed || self.place != Place::Target(Target::UserPh)) {
             let what = format!("`region` on {}, where no phone number is read", self.place.path());
             self.fault(what, "remove it; it is for user_data.ph, in the clear");

@@ -129,6 +129,10 @@ fn zones_keys_and_parts_stand_only_where_they_mean_something() {
             "r.avsc: a: `zone` on user_data.db, whose day is the one that the clock showed; remove it; dates, local timestamps and text are read as they stand",
         ),
         (
+            r#"{"name": "a", "type": {"type": "map", "values": "boolean"}, "pinterest": {"to": "consent", "key": "ads", "default": false}}"#,
+            "r.avsc: a: `default` beside `key`: a map that lacks the key yields nothing; remove it; what a missing consent means is the feed's `missing_consent`",
+        ),
+        (
             r#"{"name": "a", "type": "string", "pinterest": {"to": "user_data.ph", "region": "Germany"}}"#,
             "r.avsc: a: `region` names no country that has phone numbers; write the two letters of ISO 3166, as in DE or US",
         ),
