@@ -321,6 +321,8 @@ impl Partition {
             if self.rules.holds(Rule::RepetitionMarked) {
                 pending.redelivery = Redelivery::Possible;
             }
+            // The attempt that it repeats may be taken after this one.
+            pending.taken_until = pending.taken_until.max(self.window.latest(&key));
         }
         pending.policy = policy;
         if !self.rules.holds(Rule::WindowAfterDelivery) {

@@ -17,7 +17,7 @@ pub(crate) struct Pending {
     /// Whether its row must say that Pinterest may have taken the event more than once.
     pub(crate) redelivery: Redelivery,
     pub(crate) intent: Intent,
-    /// The latest moment at which an attempt so far may have been taken.
+    /// The latest moment at which an attempt so far may have been taken, or one of the record that it repeats.
     pub(crate) taken_until: Option<UnixMillis>,
     timestamp: Option<UnixMillis>,
     received: UnixMillis,

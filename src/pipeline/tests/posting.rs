@@ -106,6 +106,34 @@ fn a_refusal_after_a_lost_answer_leaves_the_record_in_doubt() {
 }
 
 #[test]
+fn a_key_that_was_in_doubt_is_remembered_no_shorter_when_its_repetition_is_delivered() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.answer(&batch, silence());
+    desk.pass(Duration::from_secs(2));
+    let again = desk.posted().expect("a probe");
+    desk.answer(&again, failed());
+    let mut entries = desk.commit();
+    desk.read(1, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.process_all(&batch);
+    entries.extend(desk.commit());
+    let moments: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            ChangelogEntry::Outcome { at, kind, .. } => Some((*kind, *at)),
+            ChangelogEntry::Intent { .. } | ChangelogEntry::Withdrawn { .. } => None,
+        })
+        .collect();
+    let [(SettledKind::InDoubt, doubtful), (SettledKind::Delivered, repeated)] = moments[..] else {
+        panic!("{moments:?}")
+    };
+    assert!(desk.now.wall < doubtful, "the first post may still be taken");
+    assert_eq!(repeated, doubtful);
+}
+
+#[test]
 fn a_doubtful_event_older_than_an_hour_is_not_posted_again() {
     let mut desk = Desk::new();
     desk.read(0, 1, Resend);

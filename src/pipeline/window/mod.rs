@@ -130,6 +130,12 @@ impl Window {
         if self.has_expired(bucket, now) { None } else { self.generations.unpack(generation, word) }
     }
 
+    /// The latest moment at which Pinterest may have taken a key of this key's generation, and so this key.
+    pub(crate) fn latest(&self, key: &EventKey) -> Option<UnixMillis> {
+        let Packed { generation, .. } = self.table.get(key)?;
+        Some(self.generations.get(generation)?.latest)
+    }
+
     /// Clears away what has expired.
     pub(crate) fn expire(&mut self, now: UnixMillis) {
         while let Some((id, generation)) = self.generations.oldest()
