@@ -134,6 +134,7 @@ fn each_answer_has_its_meaning() {
             json!({"details": {"response": {"num_events_processed": 1, "events": two}}}).to_string(),
             "ok bad[no] | - | status 422 without a message",
         ),
+        (422, json!({"message": "text", "details": [{"events": two}]}).to_string(), "ok bad[no] | - | text"),
         (422, json!({"code": 7, "message": "text", "details": ok(2, 1, &two)}).to_string(), "ok bad[no] | 7 | text"),
         (422, ok(2, 1, &two), "ok bad[no] | - | status 422 without a message"),
         // 422 that says that nothing was processed.

@@ -367,6 +367,33 @@ mod tests {
     }
 
     #[test]
+    fn the_bytes_of_a_queue_are_those_of_the_events_in_it() {
+        let mut queue = Queue::new();
+        let elsewhere = PartitionId { feed: FeedId(0), number: 1 };
+        queue.push(element(1, 1));
+        queue.push(Element { partition: elsewhere, ..element(1, 2) });
+        queue.put_back(vec![element(2, 4), element(3, 8)]);
+        queue.set_aside(element(4, 16));
+        assert_eq!(queue.bytes, 31);
+        assert_eq!(offsets(&queue.remove(elsewhere)), [1]);
+        assert_eq!(queue.bytes, 29);
+        assert_eq!(offsets(&queue.take(2)), [2, 4]);
+        assert_eq!((queue.bytes, queue.len()), (9, 2));
+    }
+
+    #[test]
+    fn an_answer_that_comes_while_a_lane_waits_does_not_make_it_wait_longer() {
+        let (mut paused, mut probing) = (lane(), lane());
+        for (now, asked, until) in [(0, 7, 7), (1, 60, 7), (7, 5, 12)] {
+            let (now, until) = (BootTime(now * 1000), BootTime(until * 1000));
+            paused.pause(now, Some(Duration::from_secs(asked)), 0.0);
+            assert_eq!(paused.mode, Mode::Paused { until });
+            probing.probe(now, Trouble::Ambiguous, Some(Duration::from_secs(asked)), 0.0);
+            assert_eq!(probing.mode, Mode::Probing { cause: Trouble::Ambiguous, at: until });
+        }
+    }
+
+    #[test]
     fn a_lane_in_trouble_sends_one_event_and_waits_longer_each_time() {
         let mut lane = lane();
         lane.queue.push(element(1, 1));

@@ -91,3 +91,16 @@ fn a_newcomer_whose_key_is_in_doubt_is_skipped_without_a_mark_if_its_moment_is_p
         [(0, Reason::RecordGone, Redelivery::Possible), (1, Reason::TooOld, Redelivery::Impossible)]
     );
 }
+
+#[test]
+fn a_newcomer_whose_key_is_in_doubt_is_its_duplicate_once_it_is_too_old_to_repeat() {
+    let mut desk = Desk::restored(&[intent(0, 1, Resend)]);
+    desk.step(Input::Reached { partition: P0, epoch: Epoch(1), position: NextOffset(1) });
+    desk.read(1, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.answer(&batch, not_taken(NotTaken::Unauthorized));
+    desk.pass(Duration::from_mins(61));
+    assert!(desk.posted().is_none());
+    desk.commit();
+    assert_eq!(desk.rows[1].outcome.reason, Reason::DuplicateOfInDoubt);
+}

@@ -16,6 +16,16 @@ fn a_revoked_partition_withdraws_what_was_not_posted_and_leaves_when_that_is_com
 }
 
 #[test]
+fn the_intent_of_an_event_that_may_have_been_taken_stays_for_the_next_owner() {
+    let mut desk = Desk::new();
+    desk.read(0, 1, Resend);
+    let batch = desk.commit_and_post();
+    desk.answer(&batch, silence());
+    desk.step(Input::Revoked(vec![P0]));
+    assert!(matches!(desk.effects[..], [Effect::Release { .. }]), "nothing is written: {:?}", desk.effects);
+}
+
+#[test]
 fn an_intent_that_is_committed_is_withdrawn_although_its_batch_waits_for_others() {
     let mut desk = Desk::new();
     desk.read(0, 1, Hold);
@@ -30,6 +40,19 @@ fn an_intent_that_is_committed_is_withdrawn_although_its_batch_waits_for_others(
     desk.step(Input::Revoked(vec![P0]));
     desk.step(Input::Ended { transaction: transaction.id, fate: Fate::Aborted(transaction) });
     assert_eq!(desk.commit(), [ChangelogEntry::Withdrawn { offset: Offset(0) }]);
+    assert_eq!(desk.releases(), 1);
+}
+
+#[test]
+fn a_revoked_partition_waits_for_the_transaction_that_writes_its_rows() {
+    let mut desk = Desk::new();
+    let mut record = record(0, event(1, Resend));
+    record.mapped = Mapped::Settled { outcome: Outcome::new(Reason::NoIdentity), facts: None };
+    desk.step(Input::Record { partition: P0, epoch: Epoch(1), record: Box::new(record) });
+    let transaction = desk.transaction();
+    desk.step(Input::Revoked(vec![P0]));
+    assert_eq!(desk.releases(), 0);
+    desk.committed(transaction);
     assert_eq!(desk.releases(), 1);
 }
 

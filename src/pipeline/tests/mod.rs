@@ -7,9 +7,13 @@ mod pacing;
 mod posting;
 mod restoring;
 mod rewriting;
+mod rows;
 mod sampling;
 mod shadow;
 mod silence;
+mod status;
+mod ticking;
+mod waking;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -19,8 +23,8 @@ use super::{Batch, Effect, Input, LaneSettings, Pipeline, Replay, Settings};
 use crate::domain::{
     Answer, Answered, Attempt, BootTime, CallLimit, ChangelogEntry, ChangelogOffset, ConversionEvent, DuplicateOf,
     Epoch, EventKey, Fate, FeedId, ForeignText, InDoubtPolicy, KeyState, LaneId, LaneMode, Mapped, NextOffset,
-    NotTaken, Now, Offset, Outcome, PartitionId, PostBy, Reason, Redelivery, SettledKind, Settlement, Transaction,
-    UnixMillis, Verdict, WholeRefusal, Written,
+    NotTaken, Now, Offset, Outcome, PartitionId, PostBy, Reason, Record, Redelivery, SettledKind, Settlement,
+    Transaction, UnixMillis, Verdict, WholeRefusal, Written,
 };
 
 use InDoubtPolicy::{Hold, Resend};

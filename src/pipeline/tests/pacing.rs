@@ -160,7 +160,7 @@ fn an_intent_that_grows_old_while_its_call_waits_is_written_again() {
 #[test]
 fn a_partition_takes_in_no_more_than_its_part_of_the_memory_and_goes_on_when_rows_are_written() {
     let mut settings = settings();
-    settings.waiting_bytes = 10_000;
+    settings.waiting_bytes = 10 * 1024;
     let mut desk = Desk::with(settings);
     let mut taken = 0;
     while desk.core.has_room(P0) {

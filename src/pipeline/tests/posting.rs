@@ -175,6 +175,21 @@ fn a_lane_in_doubt_sends_one_event_at_a_time_until_a_verdict_comes() {
 }
 
 #[test]
+fn a_batch_that_was_ready_when_the_trouble_began_is_no_probe() {
+    let mut settings = settings();
+    settings.lanes[0].batch_events = 2;
+    let mut desk = Desk::with(settings);
+    for offset in 0..4 {
+        desk.read(offset, u8::try_from(offset).unwrap(), Resend);
+    }
+    let first = desk.commit_and_post();
+    assert_eq!(desk.commit().len(), 2, "the intents of the second are committed");
+    desk.answer(&first, silence());
+    desk.pass(Duration::from_secs(2));
+    assert_eq!(desk.posted().expect("a probe").bodies.len(), 1);
+}
+
+#[test]
 fn a_throttled_batch_goes_again_unmarked_when_pinterest_said() {
     let mut desk = Desk::new();
     desk.read(0, 1, Hold);
@@ -188,6 +203,71 @@ fn a_throttled_batch_goes_again_unmarked_when_pinterest_said() {
     desk.process_all(&again);
     desk.commit();
     assert_eq!(desk.outcomes(), [(0, Reason::Processed, Redelivery::Impossible)]);
+}
+
+#[test]
+fn verdicts_that_are_not_one_for_each_event_say_nothing_of_any() {
+    for verdicts in [1, 3] {
+        let mut desk = Desk::new();
+        desk.read(0, 1, Hold);
+        desk.read(1, 2, Hold);
+        let batch = desk.commit_and_post();
+        desk.answer(&batch, Answer::Verdicts(vec![Verdict::Processed { warning: None }; verdicts]));
+        desk.commit();
+        assert_eq!(desk.rows.iter().map(|row| row.outcome.reason).collect::<Vec<_>>(), [Reason::AnswerLost; 2]);
+    }
+}
+
+#[test]
+fn a_batch_is_formed_by_intents_that_are_younger_than_half_the_post_deadline() {
+    for (waited, renewed) in [(14_999, false), (15_000, true), (20_000, true)] {
+        let mut desk = Desk::new();
+        desk.read(0, 1, Hold);
+        let batch = desk.commit_and_post();
+        let retry_after = Some(Duration::from_millis(waited));
+        desk.answer(&batch, Answer::NotTaken { cause: NotTaken::Throttled, retry_after });
+        desk.pass(Duration::from_millis(waited));
+        assert_eq!(desk.posted().is_none(), renewed, "after {waited} ms");
+    }
+}
+
+#[test]
+fn each_answer_counts_for_its_own_batch_or_half_of_one() {
+    for batch_events in [1, 2] {
+        let mut settings = settings();
+        settings.lanes[0] = LaneSettings { batch_events, concurrency: 2, ..settings.lanes[0].clone() };
+        let mut desk = Desk::with(settings);
+        desk.read(0, 1, Resend);
+        desk.read(1, 2, Resend);
+        let mut first = desk.commit_and_post();
+        if batch_events == 2 {
+            let message = ForeignText::new("too large");
+            desk.answer(&first, Answer::WholeRefused { why: WholeRefusal::TooLarge, message });
+            first = desk.posted().expect("a half");
+        }
+        let second = desk.posted().expect("both are under way");
+        desk.answer(&second, failed());
+        desk.process_all(&first);
+        desk.commit();
+        let expected = [(1, Reason::RefusedByPinterest), (0, Reason::Processed)];
+        assert_eq!(desk.outcomes(), expected.map(|(offset, reason)| (offset, reason, Redelivery::Impossible)));
+    }
+}
+
+#[test]
+fn a_batch_that_waits_for_an_answer_to_another_is_posted_until_its_intents_are_too_old() {
+    for (waited, posted) in [(30_000, true), (30_001, false)] {
+        let mut settings = settings();
+        settings.lanes[0].batch_events = 1;
+        let mut desk = Desk::with(settings);
+        desk.read(0, 1, Hold);
+        desk.read(1, 2, Hold);
+        let first = desk.commit_and_post();
+        desk.commit();
+        desk.pass(Duration::from_millis(waited));
+        desk.process_all(&first);
+        assert_eq!(desk.posted().is_some(), posted, "after {waited} ms");
+    }
 }
 
 #[test]

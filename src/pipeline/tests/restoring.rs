@@ -27,6 +27,17 @@ fn a_restored_intent_under_resend_is_posted_again_and_marked() {
 }
 
 #[test]
+fn of_the_policy_of_a_restored_intent_and_that_of_its_record_the_stricter_decides() {
+    for (former, present) in [(Hold, Resend), (Resend, Hold), (Hold, Hold)] {
+        let mut desk = Desk::restored(&[intent(0, 9, former)]);
+        desk.read(0, 9, present);
+        desk.commit();
+        assert!(desk.posted().is_none());
+        assert_eq!(desk.rows[0].outcome.reason, Reason::OwnerLost, "{former:?}, then {present:?}");
+    }
+}
+
+#[test]
 fn a_restored_intent_counts_whatever_has_become_of_its_record() {
     let unmapped = Mapped::Settled { outcome: Outcome::new(Reason::NoIdentity), facts: None };
     for (mapped, reason) in [(unmapped, Reason::OwnerLost), (Mapped::Event(event(8, Resend)), Reason::KeyChanged)] {
@@ -49,6 +60,8 @@ fn a_restored_intent_whose_record_is_gone_ends_in_doubt_when_the_reader_passes_i
         desk.outcomes(),
         [(3, Reason::RecordGone, Redelivery::Impossible), (5, Reason::RecordGone, Redelivery::Impossible),]
     );
+    let keys = [9, 8].map(|key| Some(EventKey([key; 16])));
+    assert!(desk.rows.iter().map(|row| row.key).eq(keys), "all that is known of them");
     assert_eq!(desk.offset, Some(NextOffset(4)), "record 4 is still open");
 }
 
@@ -124,17 +137,24 @@ fn a_partition_has_room_up_to_its_span_and_for_every_restored_intent() {
     }
     desk.read(150, 200, Hold);
     assert!(!desk.core.has_room(P0));
+    let mut desk = Desk::new();
+    for offset in 0..100 {
+        assert!(desk.core.has_room(P0), "at {offset}");
+        desk.read(offset, u8::try_from(offset).unwrap(), Resend);
+    }
+    assert!(!desk.core.has_room(P0));
 }
 
 #[test]
 fn deleted_records_leave_one_row_for_each_run_of_which_nothing_is_known() {
-    let settled = ChangelogEntry::Outcome {
-        offset: Offset(4),
+    let settled = |offset| ChangelogEntry::Outcome {
+        offset: Offset(offset),
         kind: SettledKind::NotSent,
         redelivery: Redelivery::Impossible,
         at: UnixMillis(900_000),
     };
-    let mut desk = Desk::restored_without(Some(NextOffset(8)), &[intent(2, 9, Hold), settled]);
+    let entries = [intent(2, 9, Hold), settled(4), settled(5)];
+    let mut desk = Desk::restored_without(Some(NextOffset(8)), &entries);
     desk.commit();
     let rows: Vec<_> =
         desk.rows.iter().map(|row| (row.offset.0, row.range_end.map(|end| end.0), row.outcome.reason)).collect();
@@ -144,7 +164,7 @@ fn deleted_records_leave_one_row_for_each_run_of_which_nothing_is_known() {
             (0, Some(2), Reason::DeletedBeforeRead),
             (2, None, Reason::RecordGone),
             (3, Some(4), Reason::DeletedBeforeRead),
-            (5, Some(8), Reason::DeletedBeforeRead),
+            (6, Some(8), Reason::DeletedBeforeRead),
         ]
     );
     assert_eq!(desk.offset, Some(NextOffset(8)));

@@ -278,6 +278,7 @@ mod tests {
         let mut window = window(10);
         window.insert(key(1), entry(5, KeyState::InDoubt), UnixMillis(0), Some(ChangelogOffset(1)));
         window.insert(key(1), entry(6, KeyState::Delivered), UnixMillis(10 * HOUR_MS), Some(ChangelogOffset(9)));
+        assert_eq!(window.read_from(), Some(ChangelogOffset(9)), "nothing needs the first");
         let now = UnixMillis(50 * HOUR_MS);
         window.expire(now);
         assert_eq!(window.get(&key(1), now), Some(entry(6, KeyState::Delivered)));
@@ -323,6 +324,27 @@ mod tests {
             let at = UnixMillis(i64::from(n) * 1000);
             assert_eq!(window.get(&key(n), now).is_some(), now.since(at) < covered, "{n}");
         }
+    }
+
+    #[test]
+    fn the_memory_of_keys_that_went_is_freed_a_shard_at_a_time_as_others_come() {
+        let mut window = window(2048);
+        let digest = |n: u16| {
+            let mut key = [0; 16];
+            key[..2].copy_from_slice(&n.to_be_bytes());
+            EventKey(key)
+        };
+        for n in 0..=2048 {
+            window.insert(digest(n), entry(i64::from(n), KeyState::Delivered), UnixMillis(0), None);
+        }
+        assert!(window.evicted() == 128 && window.table.has_dead());
+        let mut inserts = 0;
+        while window.table.has_dead() && inserts < 20_000 {
+            window.insert(digest(2048), entry(2048, KeyState::Delivered), UnixMillis(0), None);
+            inserts += 1;
+        }
+        // 256 shards, one for each 64 inserts.
+        assert!((255 * 64..=256 * 64).contains(&inserts), "{inserts}");
     }
 
     #[test]
