@@ -245,4 +245,29 @@ mod tests {
         assert_eq!(ActionSource::from_word("Web"), Some(ActionSource::Web));
         assert_eq!(ActionSource::from_word("website"), None);
     }
+
+    #[test]
+    fn parameters_have_the_names_of_pinterests_schema() {
+        let names: Vec<_> = Identity::ALL.into_iter().map(Identity::as_str).collect();
+        assert_eq!(
+            names.join(" "),
+            "em ph ge db fn ln ct st zp country external_id hashed_maids click_id partner_id client_ip_address \
+             client_user_agent"
+        );
+    }
+
+    #[test]
+    fn an_event_is_shown_without_its_body() {
+        let event = ConversionEvent {
+            key: EventKey([1; 16]),
+            lane: LaneId(0),
+            policy: InDoubtPolicy::Hold,
+            event_time: UnixSeconds(7),
+            post_by: PostBy { at: UnixMillis(0), otherwise: Reason::TooOld },
+            body: Bytes::from_static(b"192.0.2.1"),
+            facts: Box::default(),
+        };
+        let shown = format!("{event:?}");
+        assert!(shown.contains("body_bytes: 9") && !shown.contains("192"), "{shown}");
+    }
 }

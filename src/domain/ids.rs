@@ -149,4 +149,26 @@ mod tests {
             assert_eq!(AdAccountId::try_new(id).is_some(), valid, "{id:?}");
         }
     }
+
+    #[test]
+    fn offsets_below_zero_are_those_of_imported_events() {
+        for number in [0, 1, 70_000] {
+            assert_eq!(Offset::imported(number), Offset(-1 - number));
+            assert!(Offset::imported(number).is_imported() && !Offset(number).is_imported(), "{number}");
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_are_shown_as_kafka_and_pinterest_write_them() {
+        let account = AdAccountId::try_new("549755885175").expect("digits");
+        let shown = [
+            PartitionId { feed: FeedId(2), number: 31 }.to_string(),
+            Offset(41).to_string(),
+            NextOffset(42).to_string(),
+            ChangelogOffset(7).to_string(),
+            account.to_string(),
+            account.as_str().to_owned(),
+        ];
+        assert_eq!(shown, ["2/31", "41", "42", "7", "549755885175", "549755885175"]);
+    }
 }

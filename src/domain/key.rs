@@ -71,4 +71,11 @@ mod tests {
         assert_ne!(key, EventKey::new(&account, "checkouto", "rder-1"));
         assert_ne!(key, EventKey::of_test(&account, "checkout", "order-1"));
     }
+
+    #[test]
+    fn a_key_is_shown_in_hex() {
+        let key = EventKey([0x0a, 0xff, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xd0]);
+        assert_eq!(key.to_string(), "0aff000102030405060708090a0b0cd0");
+        assert_eq!(format!("{key:?}"), format!("EventKey({key})"));
+    }
 }

@@ -120,3 +120,39 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_changelog_hears_of_what_pinterest_took_or_may_have_taken() {
+        for (reason, word, kind) in [
+            (Reason::Processed, "delivered", SettledKind::Delivered),
+            (Reason::AnswerLost, "in_doubt", SettledKind::InDoubt),
+            (Reason::DuplicateOfInDoubt, "duplicate", SettledKind::NotSent),
+            (Reason::TooOld, "skipped", SettledKind::NotSent),
+            (Reason::NoIdentity, "unmappable", SettledKind::NotSent),
+            (Reason::RefusedByPinterest, "refused", SettledKind::NotSent),
+            (Reason::DeletedBeforeRead, "lost", SettledKind::NotSent),
+        ] {
+            let outcome = Outcome::with_detail(reason, "why");
+            assert_eq!((outcome.kind().as_str(), outcome.settled_kind()), (word, kind), "{reason:?}");
+            assert_eq!(outcome.detail, Some(ForeignText::new("why")));
+        }
+        let words = OutcomeKind::ALL.map(OutcomeKind::as_str);
+        assert_eq!(words.iter().collect::<std::collections::BTreeSet<_>>().len(), 8, "{words:?}");
+    }
+
+    #[test]
+    fn a_duplicate_names_its_record_unless_another_sender_has_sent_the_event() {
+        let of = |offset, state| Outcome::duplicate(DuplicateOf { offset, state });
+        for (outcome, reason, named) in [
+            (of(Offset(5), KeyState::Delivered), Reason::DuplicateOfDelivered, true),
+            (of(Offset(5), KeyState::InDoubt), Reason::DuplicateOfInDoubt, true),
+            (of(Offset::imported(5), KeyState::Delivered), Reason::DuplicateOfImported, false),
+        ] {
+            assert_eq!((outcome.reason, outcome.duplicate_of.is_some()), (reason, named));
+        }
+    }
+}

@@ -79,3 +79,27 @@ pub struct Now {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_milliseconds_apart_and_saturate() {
+        let ms = Duration::from_millis;
+        let boot = BootTime(5);
+        assert_eq!(
+            (boot.after(ms(3)), boot.before(ms(3)), boot.before(ms(9))),
+            (BootTime(8), BootTime(2), BootTime(0))
+        );
+        assert_eq!((boot.since(BootTime(2)), boot.since(BootTime(9))), (ms(3), ms(0)));
+        assert_eq!(BootTime(u64::MAX).after(ms(1)), BootTime(u64::MAX));
+        let wall = UnixMillis(5);
+        assert_eq!((wall.after(ms(3)), wall.before(ms(9))), (UnixMillis(8), UnixMillis(-4)));
+        assert_eq!((wall.since(UnixMillis(-2)), wall.since(UnixMillis(9))), (ms(7), ms(0)));
+        assert_eq!(UnixMillis(i64::MAX).after(Duration::MAX), UnixMillis(i64::MAX));
+        assert_eq!(UnixMillis(0).before(Duration::MAX), UnixMillis(i64::MIN));
+        let seconds = UnixSeconds(-3);
+        assert_eq!((seconds.to_millis(), seconds.to_string()), (UnixMillis(-3000), "-3".to_owned()));
+    }
+}

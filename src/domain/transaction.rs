@@ -74,3 +74,24 @@ pub enum Fate {
     /// Nothing of it is visible. The transaction comes back, so that its rows can go into the next one.
     Aborted(Transaction),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restore_reads_from_the_lower_of_what_was_needed_before_and_the_own_entries_if_they_are_needed() {
+        use OwnEntries::{Needed, NotNeeded};
+        for (earlier, own_entries, own_first, from) in [
+            (Some(5), Needed, Some(3), Some(3)),
+            (Some(3), Needed, Some(5), Some(3)),
+            (Some(3), Needed, None, Some(3)),
+            (None, Needed, Some(5), Some(5)),
+            (Some(7), NotNeeded, Some(5), Some(7)),
+            (None, NotNeeded, Some(5), None),
+        ] {
+            let [earlier, own_first, from] = [earlier, own_first, from].map(|position| position.map(ChangelogOffset));
+            assert_eq!(ReadFrom { earlier, own_entries }.resolve(own_first), from, "{earlier:?}, {own_entries:?}");
+        }
+    }
+}
