@@ -1,5 +1,6 @@
 //! Budgets of calls, and lanes that share one.
 
+use super::super::Random;
 use super::*;
 
 /// A minute's calls of the lane whose story is told.
@@ -168,6 +169,7 @@ fn a_partition_takes_in_no_more_than_its_part_of_the_memory_and_goes_on_when_row
         taken += 1;
     }
     assert_eq!(taken, 10, "each takes a kilobyte and its body");
+    assert_eq!(desk.core.partitions[&P0].ledger.open_bytes(), 10 * (1024 + 1));
     let (_, batch) = desk.run(Duration::from_millis(200)).pop().expect("a full batch");
     desk.process_all(&batch);
     assert!(!desk.core.has_room(P0), "their rows wait");
@@ -180,4 +182,26 @@ fn a_partition_takes_in_no_more_than_its_part_of_the_memory_and_goes_on_when_row
         more += 1;
     }
     assert_eq!(more, 5, "another partition has its part");
+}
+
+#[test]
+fn the_bytes_of_a_batch_are_those_of_its_events_and_of_the_commas_between_them() {
+    let mut settings = settings();
+    settings.lanes[0] = LaneSettings { batch_events: 100, batch_bytes: 100, ..settings.lanes[0].clone() };
+    let mut desk = Desk::with(settings);
+    for key in 0..15 {
+        desk.read_event(i64::from(key), ConversionEvent { body: vec![key; 9].into(), ..event(key, Hold) });
+    }
+    assert_eq!(desk.commit_and_post().bodies.len(), 10);
+}
+
+#[test]
+fn waiting_times_are_spread_by_splitmix64() {
+    // The first outputs for this seed (rosettacode.org, "Pseudo-random numbers/Splitmix64"); the upper halves are used.
+    let words = [6_457_827_717_110_365_317_u64, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+    let mut random = Random(1_234_567);
+    for word in words {
+        let upper = u32::try_from(word >> 32).expect("32 bits");
+        assert!((random.unit() - f64::from(upper) / 4_294_967_296.0).abs() < f64::EPSILON);
+    }
 }

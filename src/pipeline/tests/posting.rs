@@ -264,6 +264,7 @@ fn a_batch_that_waits_for_an_answer_to_another_is_posted_until_its_intents_are_t
         desk.read(1, 2, Hold);
         let first = desk.commit_and_post();
         desk.commit();
+        assert!(desk.core.next_wakeup().is_none_or(|next| desk.now.boot < next), "nothing but the answer helps");
         desk.pass(Duration::from_millis(waited));
         desk.process_all(&first);
         assert_eq!(desk.posted().is_some(), posted, "after {waited} ms");

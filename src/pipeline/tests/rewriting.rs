@@ -131,3 +131,13 @@ fn an_offset_whose_transaction_was_aborted_is_committed_by_the_next_one() {
     desk.commit();
     assert_eq!(desk.offset, Some(NextOffset(6)));
 }
+
+#[test]
+fn an_intent_that_is_renewed_for_its_post_is_not_copied_besides() {
+    let mut desk = Desk::new();
+    desk.read(0, 9, Hold);
+    let batch = desk.commit_and_post();
+    desk.answer(&batch, Answer::NotTaken { cause: NotTaken::Throttled, retry_after: Some(PERIOD) });
+    desk.pass(PERIOD);
+    assert_eq!(desk.commit(), [intent(0, 9, Hold)]);
+}

@@ -52,6 +52,8 @@ fn the_end_of_a_transaction_changes_nothing_in_a_partition_that_was_assigned_ane
         desk.step(Input::Assigned(P0));
         let restored = Box::new(Replay::new(&settings(), NextOffset(0), ChangelogOffset(0)).finish(desk.now.wall));
         desk.step(Input::Restored { partition: P0, epoch: Epoch(2), restored });
+        // A record of the former epoch.
+        unmapped(&mut desk, 0);
         if commits {
             desk.committed(transaction);
         } else {
