@@ -190,6 +190,18 @@ mod tests {
             ("an open intent", facts(Some(120), None), 120),
             ("a live window", facts(None, Some(110)), 110),
             ("both", facts(Some(120), Some(150)), 120),
+            ("an open intent at the beginning", facts(Some(100), None), 100),
+            ("a live window that begins there, too", short_retention(facts(None, Some(100))), 100),
+            (
+                "all up to our last entry, and all records read",
+                {
+                    let mut still = facts(None, None);
+                    (still.input, still.changelog) =
+                        ((NextOffset(50), NextOffset(50)), (ChangelogOffset(100), ChangelogOffset(180)));
+                    still
+                },
+                180,
+            ),
             ("a window that retention has cut", facts(Some(120), Some(10)), 100),
             (
                 "an idle partition whose entries have expired",
