@@ -154,13 +154,13 @@ impl Pipeline {
         let outcome = match (pending.doubt, key.and_then(|key| partition.window.get(&key, now.wall))) {
             (Doubt::MayBeTaken, _) if is_old => Outcome::new(Reason::TooLateToRepeat),
             (Doubt::None, Some(entry)) => Outcome::duplicate(DuplicateOf { offset: entry.offset, state: entry.state }),
-            (Doubt::None, None) if is_past => {
-                // Nothing of this record was sent, whatever became of its key.
-                pending.redelivery = Redelivery::Impossible;
-                Outcome::new(pending.event.post_by.otherwise)
-            }
+            (Doubt::None, None) if is_past => Outcome::new(pending.event.post_by.otherwise),
             (Doubt::MayBeTaken, _) | (Doubt::None, None) => return false,
         };
+        if pending.doubt == Doubt::None {
+            // Nothing of this record was sent, whatever became of its key.
+            pending.redelivery = Redelivery::Impossible;
+        }
         let mut queued = Queued::new();
         partition.settle(now, element.offset, outcome, &mut queued);
         self.enqueue(now, element.partition, queued);

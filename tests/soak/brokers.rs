@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::fault::{Bag, Fault, Move, OfBroker, Progress, Turn};
 use super::report::Report;
-use super::shop::{PATIENCE, Shop};
+use super::shop::Shop;
 use super::support::cluster::{BROKERS, Cluster};
 
 pub(crate) struct Brokers {
@@ -21,6 +21,10 @@ pub(crate) struct Brokers {
     /// What the container engine is doing.
     at_work: Option<JoinHandle<()>>,
 }
+
+/// A broker that was away fetches what it missed, and gets little of a busy machine meanwhile. What depends on it has
+/// deadlines of its own.
+const MADE_WHOLE: Duration = Duration::from_mins(10);
 
 impl Brokers {
     pub(crate) fn new(cluster: &Arc<Cluster>, random: &mut StdRng) -> Self {
@@ -72,7 +76,7 @@ impl Brokers {
                 OfBroker::Frozen => cluster.thaw(victim).await,
                 OfBroker::LeadersMoved => {}
             }
-            cluster.is_whole(PATIENCE).await;
+            cluster.is_whole(MADE_WHOLE).await;
         }));
         self.turn.mended(random);
     }

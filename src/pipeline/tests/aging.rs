@@ -102,5 +102,6 @@ fn a_newcomer_whose_key_is_in_doubt_is_its_duplicate_once_it_is_too_old_to_repea
     desk.pass(Duration::from_mins(61));
     assert!(desk.posted().is_none());
     desk.commit();
-    assert_eq!(desk.rows[1].outcome.reason, Reason::DuplicateOfInDoubt);
+    let duplicate = (1, Reason::DuplicateOfInDoubt, Redelivery::Impossible);
+    assert_eq!(desk.outcomes(), [(0, Reason::RecordGone, Redelivery::Possible), duplicate]);
 }
