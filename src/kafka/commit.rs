@@ -211,7 +211,7 @@ impl Steps<'_> {
     fn written(&self) -> Result<Vec<Span>, Obstacle> {
         let spans = self.producer.context().wait(self.deadline()).map_err(|failure| match failure {
             Some(error) => self.obstacle(&error),
-            None => Obstacle::Abort("the brokers did not take its records in time".to_owned()),
+            None => Obstacle::Broken(Breakage::Other("the brokers did not take its records in time".to_owned())),
         })?;
         self.settle();
         Ok(spans)
@@ -297,6 +297,11 @@ impl Steps<'_> {
         }
         match self.breakage() {
             Some(breakage) => Obstacle::Broken(breakage),
+            // librdkafka 2.12 that was told once that a partition has no leader may never learn of the next one
+            // (its issue 5430): a new producer asks afresh.
+            None if *error == KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut) => {
+                Obstacle::Broken(Breakage::Other(error.to_string()))
+            }
             None => Obstacle::Abort(error.to_string()),
         }
     }
