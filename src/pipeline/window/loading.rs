@@ -83,3 +83,40 @@ impl Loading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::domain::{InDoubtPolicy, KeyState, Offset};
+
+    const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
+    /// More than the shards that there are at first hold.
+    const FIRST: i64 = 400_000;
+    /// As many as fewer shards would hold.
+    const ALL: i64 = FIRST + 300_000;
+
+    fn key(n: i64) -> EventKey {
+        let digest: [u8; 32] = Sha256::digest(n.to_be_bytes()).into();
+        EventKey(digest[..16].try_into().unwrap())
+    }
+
+    #[test]
+    fn keys_that_come_when_a_large_table_was_built_find_it_whole() {
+        let mut loading = Loading::new(Window::new(Duration::from_hours(48), 1_000_000));
+        for n in 0..ALL {
+            let entry = WindowEntry { offset: Offset(n), state: KeyState::Delivered, policy: InDoubtPolicy::Resend };
+            loading.insert(key(n), entry, NOW, None);
+            if n == FIRST {
+                loading.put();
+            }
+        }
+        assert_eq!(loading.len(), usize::try_from(ALL).unwrap());
+        let window = loading.finish(NOW);
+        assert_eq!(window.len(), usize::try_from(ALL).unwrap());
+        assert!((0..ALL).all(|n| window.get(&key(n), NOW).is_some_and(|entry| entry.offset == Offset(n))));
+    }
+}
