@@ -268,7 +268,9 @@ impl Steps<'_> {
             Ok(()) => {
                 // Reports of purged records must not be counted for the next transaction.
                 self.settle();
-                End::Aborted { failure }
+                // Once a record has failed librdkafka takes no other, and says only that.
+                let first = || self.producer.context().failure().as_ref().and_then(refusal);
+                End::Aborted { failure: failure.or_else(first) }
             }
             // Where the process stops, the broker aborts what commit was never called for.
             Err(breakage) => match failure {
@@ -291,9 +293,8 @@ impl Steps<'_> {
     }
 
     fn obstacle(&self, error: &KafkaError) -> Obstacle {
-        // The topic's limit is below what the check at the start found: every try would end the same way.
-        if *error == KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) {
-            return Obstacle::Stop(TransactionFailure::Refused("a record is too large for its topic".to_owned()));
+        if let Some(failure) = refusal(error) {
+            return Obstacle::Stop(failure);
         }
         match self.breakage() {
             Some(breakage) => Obstacle::Broken(breakage),
@@ -319,6 +320,12 @@ impl Steps<'_> {
         );
         Some(if fenced { Breakage::Fenced } else { Breakage::Other(reason) })
     }
+}
+
+/// The topic's limit is below what the check at the start found: every try would end the same way.
+fn refusal(error: &KafkaError) -> Option<TransactionFailure> {
+    let is_too_large = *error == KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
+    is_too_large.then(|| TransactionFailure::Refused("a record is too large for its topic".to_owned()))
 }
 
 fn written(partition: PartitionId, span: Span) -> Option<Written> {

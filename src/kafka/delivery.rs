@@ -96,6 +96,11 @@ impl Deliveries {
         }
     }
 
+    /// The first failure that nobody has waited for.
+    pub(super) fn failure(&self) -> Option<KafkaError> {
+        self.reports().failed.clone()
+    }
+
     fn reports(&self) -> MutexGuard<'_, Reports> {
         self.reports.lock().unwrap_or_else(PoisonError::into_inner)
     }
