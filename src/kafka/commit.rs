@@ -74,6 +74,7 @@ impl Breakage {
 }
 
 /// Why a transaction cannot be committed.
+#[derive(Debug, PartialEq, Eq)]
 enum Obstacle {
     /// Abort it; its rows go into another (T6).
     Abort(String),
@@ -293,18 +294,7 @@ impl Steps<'_> {
     }
 
     fn obstacle(&self, error: &KafkaError) -> Obstacle {
-        if let Some(failure) = refusal(error) {
-            return Obstacle::Stop(failure);
-        }
-        match self.breakage() {
-            Some(breakage) => Obstacle::Broken(breakage),
-            // librdkafka 2.12 that was told once that a partition has no leader may never learn of the next one
-            // (its issue 5430): a new producer asks afresh.
-            None if *error == KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut) => {
-                Obstacle::Broken(Breakage::Other(error.to_string()))
-            }
-            None => Obstacle::Abort(error.to_string()),
-        }
+        obstacle(error, self.breakage())
     }
 
     fn breakage_of(&self, error: &KafkaError) -> Breakage {
@@ -319,6 +309,22 @@ impl Steps<'_> {
             RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch
         );
         Some(if fenced { Breakage::Fenced } else { Breakage::Other(reason) })
+    }
+}
+
+/// What an error means for the transaction. `breakage`: what made the producer useless, if it is.
+fn obstacle(error: &KafkaError, breakage: Option<Breakage>) -> Obstacle {
+    if let Some(failure) = refusal(error) {
+        return Obstacle::Stop(failure);
+    }
+    match breakage {
+        Some(breakage) => Obstacle::Broken(breakage),
+        // librdkafka 2.12 that was told once that a partition has no leader may never learn of the next one (its issue
+        // 5430): a new producer asks afresh.
+        None if *error == KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut) => {
+            Obstacle::Broken(Breakage::Other(error.to_string()))
+        }
+        None => Obstacle::Abort(error.to_string()),
     }
 }
 
@@ -363,6 +369,24 @@ mod tests {
             ledger_from,
             window_from,
             end_before: ChangelogOffset(40),
+        }
+    }
+
+    #[test]
+    fn what_no_retry_mends_stops_and_what_the_producer_cannot_mend_costs_it() {
+        use RDKafkaErrorCode::{MessageSizeTooLarge, MessageTimedOut, PurgeQueue};
+        let failed = |code| KafkaError::MessageProduction(code);
+        let too_large = || TransactionFailure::Refused("a record is too large for its topic".to_owned());
+        let broken = |code| Obstacle::Broken(Breakage::Other(failed(code).to_string()));
+        for (code, breakage, expected) in [
+            (MessageSizeTooLarge, None, Obstacle::Stop(too_large())),
+            (MessageSizeTooLarge, Some(Breakage::Fenced), Obstacle::Stop(too_large())),
+            (MessageTimedOut, None, broken(MessageTimedOut)),
+            (MessageTimedOut, Some(Breakage::Fenced), Obstacle::Broken(Breakage::Fenced)),
+            (PurgeQueue, None, Obstacle::Abort(failed(PurgeQueue).to_string())),
+            (PurgeQueue, Some(Breakage::Fenced), Obstacle::Broken(Breakage::Fenced)),
+        ] {
+            assert_eq!(obstacle(&failed(code), breakage), expected, "{code:?}");
         }
     }
 

@@ -139,7 +139,11 @@ impl Restorer {
                 // Facts are of several moments. Where another owner has committed in between, which happens to a process
                 // that was suspended, they fit together no longer and call for nobody's decision.
                 Err(RestoreError::Halt(halt)) if self.finder.committed(partition)? != facts.committed => {
-                    tracing::warn!(%partition, cause = %halt, "the offset moved while the partition was restored: it is restored again");
+                    tracing::warn!(
+                        %partition,
+                        cause = %halt,
+                        "the offset moved while the partition was restored: it is restored again"
+                    );
                 }
                 Err(error) => return Err(error),
             }
@@ -186,15 +190,16 @@ impl Restorer {
     pub(super) fn standing(&self, partition: PartitionId) -> Result<Standing, RestoreError> {
         let facts = self.finder.facts(partition)?;
         let plan = restore_plan::plan(&facts)?;
-        Ok(match (plan, facts.committed) {
+        Ok(match (plan, &facts.committed) {
             (Plan::Continue { end, .. }, Some((next_offset, Parsed::Ours(metadata)))) => {
+                let next_offset = *next_offset;
                 Standing { next_offset, ledger_from: metadata.ledger_from, window_from: metadata.window_from, end }
             }
             (Plan::Continue { next_offset, from, end, .. }, _) => {
                 Standing { next_offset, ledger_from: Some(from), window_from: Some(from), end }
             }
             (Plan::FirstStart, _) => Standing {
-                next_offset: self.finder.start(partition, &self.finder.facts(partition)?)?,
+                next_offset: self.finder.start(partition, &facts)?,
                 ledger_from: None,
                 window_from: None,
                 end: ChangelogOffset(0),

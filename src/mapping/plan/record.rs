@@ -3,9 +3,9 @@
 //! Unions are untagged: the first branch that fits is taken; Avro's own tagged form is understood too. Beyond Avro's
 //! JSON a timestamp may be a text as in RFC 3339, a local one as in `2026-11-24T09:30:00`, a date as in `2026-11-24`, a
 //! decimal a number, and a fixed type hex digits, with the hyphens of a UUID if it is one. Bytes may be the text that they
-//! are in UTF-8, where Avro's JSON for bytes would be none. A decimal in quotes is refused
-//! where the quoted text reads as a number: to Avro it is the bytes of another. Keys that the schema does not declare are
-//! passed over, as they are in the topic.
+//! are in UTF-8, where Avro's JSON for bytes would be none. A decimal in quotes is refused where the quoted text reads as
+//! a number: to Avro it is the bytes of another. Keys that the schema does not declare are passed over, as they are in
+//! the topic.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};

@@ -92,8 +92,8 @@ fn a_lost_answer_under_hold_ends_in_doubt_and_so_do_its_duplicates() {
     );
 }
 
-#[test]
-fn a_refusal_after_a_lost_answer_leaves_the_record_in_doubt() {
+/// A record whose first answer was lost, and whose second said that it is refused.
+fn refused_after_doubt() -> Desk {
     let mut desk = Desk::new();
     desk.read(0, 1, Resend);
     let batch = desk.commit_and_post();
@@ -101,19 +101,19 @@ fn a_refusal_after_a_lost_answer_leaves_the_record_in_doubt() {
     desk.pass(Duration::from_secs(2));
     let again = desk.posted().expect("a probe");
     desk.answer(&again, failed());
+    desk
+}
+
+#[test]
+fn a_refusal_after_a_lost_answer_leaves_the_record_in_doubt() {
+    let mut desk = refused_after_doubt();
     desk.commit();
     assert_eq!(desk.outcomes(), [(0, Reason::RefusedAfterDoubt, Redelivery::Possible)]);
 }
 
 #[test]
 fn a_key_that_was_in_doubt_is_remembered_no_shorter_when_its_repetition_is_delivered() {
-    let mut desk = Desk::new();
-    desk.read(0, 1, Resend);
-    let batch = desk.commit_and_post();
-    desk.answer(&batch, silence());
-    desk.pass(Duration::from_secs(2));
-    let again = desk.posted().expect("a probe");
-    desk.answer(&again, failed());
+    let mut desk = refused_after_doubt();
     let mut entries = desk.commit();
     desk.read(1, 1, Resend);
     let batch = desk.commit_and_post();
