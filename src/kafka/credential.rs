@@ -11,6 +11,10 @@ use super::oauth::TokenSource;
 use super::refusals::Refusals;
 use super::repeats::words;
 
+/// How librdkafka tells of a step of the authentication that no broker has answered, as after the connection broke: it
+/// calls that a failed authentication too (`rdkafka_broker.c` and `rdkafka_request.c` of 2.12.1).
+const UNANSWERED: [&str; 2] = ["failed: Local: Broker transport failure", "failed: Local: Timed out"];
+
 /// Of all clients of one [`super::settings::KafkaSettings`]: its clones share what brokers said.
 #[derive(Clone, Debug, Default)]
 pub struct Credential {
@@ -67,6 +71,9 @@ impl Credential {
 
     /// What a client that is in use was told.
     pub(super) fn note(&self, error: &KafkaError, reason: &str) {
+        if UNANSWERED.iter().any(|words| reason.contains(words)) {
+            return;
+        }
         if *error == KafkaError::Global(RDKafkaErrorCode::Authentication) {
             self.refusals.note(words(reason));
         } else if *error == KafkaError::Global(RDKafkaErrorCode::SSL) {
@@ -89,6 +96,26 @@ mod tests {
                 RDKafkaErrorCode::Authentication,
                 "b:1/1: SASL authentication error: no (after 5ms in state AUTH_REQ)",
                 Some("b:1/1: SASL authentication error: no"),
+            ),
+            (
+                RDKafkaErrorCode::Authentication,
+                "GroupCoordinator: SASL SCRAM-SHA-512 mechanism handshake failed: Local: Broker transport failure: \
+                 broker's supported mechanisms: (n/a) (after 0ms in state DOWN)",
+                None,
+            ),
+            (
+                RDKafkaErrorCode::Authentication,
+                "b:1/1: SASL authentication error: SaslAuthenticateRequest failed: Local: Timed out (after 9ms in state UP)",
+                None,
+            ),
+            (
+                RDKafkaErrorCode::Authentication,
+                "b:1/1: SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported \
+                 mechanisms: SCRAM-SHA-512 (after 3ms in state AUTH_HANDSHAKE)",
+                Some(
+                    "b:1/1: SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported \
+                     mechanisms: SCRAM-SHA-512",
+                ),
             ),
             (
                 RDKafkaErrorCode::SSL,

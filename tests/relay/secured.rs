@@ -217,8 +217,11 @@ async fn a_token_that_is_replaced_before_it_expires_is_shown_by_the_same_clients
     for hidden in [&first, &short, &second] {
         assert!(!log.contains(hidden.as_str()), "a token is in the log");
     }
+    // A connection that breaks during the handshake is opened again; the client library tells of it in the words of a
+    // refusal, but for its cause.
+    let told: Vec<&str> = log.lines().filter(|line| !line.contains("Local: Broker transport failure")).collect();
     for trouble in ["token for Kafka", "Authentication failed", "SASL", "a new credential of Kafka"] {
-        assert_eq!(log.matches(trouble).count(), 0, "{trouble}: {log}");
+        assert_eq!(told.iter().filter(|line| line.contains(trouble)).count(), 0, "{trouble}: {log}");
     }
 }
 
