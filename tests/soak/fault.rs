@@ -76,7 +76,7 @@ impl Fault {
             Self::Broker(OfBroker::Killed) => "broker killed (SIGKILL)",
             Self::Broker(OfBroker::Restarted) => "broker restarted (SIGTERM)",
             Self::Broker(OfBroker::Frozen) => "broker frozen",
-            Self::Broker(OfBroker::LeadersMoved) => "leaders moved",
+            Self::Broker(OfBroker::LeadersMoved) => "leaders and coordinators moved",
             Self::Pinterest(OfPinterest::CutOff) => "Pinterest cut off",
             Self::Pinterest(OfPinterest::Unavailable) => "Pinterest answers 503",
         }

@@ -17,6 +17,9 @@ use super::reaper::Reaper;
 /// Brokers, each a controller as well.
 pub(crate) const BROKERS: usize = 3;
 
+/// Where the coordinators of groups and of transactions are the leaders, and of how many partitions: as [`SETTINGS`] say.
+const COORDINATORS: [(&str, i32); 2] = [("__consumer_offsets", 3), ("__transaction_state", 3)];
+
 /// Three Apache Kafkas in containers on this machine's own network. Gone when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -80,10 +83,12 @@ impl Cluster {
         docker(act(&["unpause"], self.name(broker))).await;
     }
 
-    /// Gives the partitions of these topics to another preferred leader, and has it elected.
+    /// Gives the partitions of these topics, and the coordinators, to another preferred leader, and has it elected.
     pub(crate) async fn move_leaders(&self, topics: Vec<(String, i32)>, by: usize) {
+        let coordinators = COORDINATORS.map(|(topic, partitions)| (topic.to_owned(), partitions));
         let partitions: Vec<String> = topics
             .iter()
+            .chain(&coordinators)
             .flat_map(|(topic, partitions)| (0..*partitions).map(move |partition| (topic, partition)))
             .zip(by..)
             .map(|((topic, partition), first)| {

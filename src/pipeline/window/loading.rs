@@ -104,12 +104,50 @@ mod tests {
         EventKey(digest[..16].try_into().unwrap())
     }
 
+    fn entry(n: i64) -> WindowEntry {
+        WindowEntry { offset: Offset(n), state: KeyState::Delivered, policy: InDoubtPolicy::Resend }
+    }
+
+    #[test]
+    fn keys_are_put_aside_in_blocks_up_to_the_bound_and_later_by_eighths_of_it() {
+        let mut loading = Loading::new(Window::new(Duration::from_hours(48), 16));
+        let mut aside = Vec::new();
+        for n in 0..24 {
+            loading.insert(key(n), entry(n), NOW, None);
+            aside.push(loading.n_aside);
+        }
+        assert_eq!(aside, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0, 1, 2, 0, 1, 2, 0, 1]);
+        assert_eq!((loading.window.len(), loading.len()), (16, 17));
+
+        let mut loading = Loading::new(Window::new(Duration::from_hours(48), 10_000));
+        for n in 0..2500_u16 {
+            let mut key = [7; 16];
+            key[14..].copy_from_slice(&n.to_be_bytes());
+            loading.insert(EventKey(key), entry(i64::from(n)), NOW, None);
+        }
+        let blocks: Vec<Vec<usize>> = loading.aside.iter().map(|aside| aside.iter().map(Vec::len).collect()).collect();
+        assert_eq!(blocks[7], [1000, 1000, 500]);
+        assert_eq!((blocks.len(), blocks.concat().len(), loading.n_aside, loading.len()), (256, 3, 2500, 2500));
+    }
+
+    #[test]
+    fn what_has_expired_is_gone_and_a_window_that_is_full_tells_how_far_it_reaches() {
+        let (mut loading, hour) = (Loading::new(Window::new(Duration::from_hours(48), 16)), 3_600_000);
+        for n in 0..16 {
+            loading.insert(key(n), entry(n), UnixMillis(NOW.0 + n * hour), None);
+        }
+        let now = UnixMillis(NOW.0 + 50 * hour);
+        let window = loading.finish(now);
+        assert_eq!((window.len(), window.evicted()), (14, 0));
+        assert_eq!(window.covers(now), Duration::from_hours(48));
+        assert_eq!(window.covers(UnixMillis(NOW.0 + 20 * hour)), Duration::from_millis(18 * 3_600_000 + 1));
+    }
+
     #[test]
     fn keys_that_come_when_a_large_table_was_built_find_it_whole() {
         let mut loading = Loading::new(Window::new(Duration::from_hours(48), 1_000_000));
         for n in 0..ALL {
-            let entry = WindowEntry { offset: Offset(n), state: KeyState::Delivered, policy: InDoubtPolicy::Resend };
-            loading.insert(key(n), entry, NOW, None);
+            loading.insert(key(n), entry(n), NOW, None);
             if n == FIRST {
                 loading.put();
             }

@@ -91,7 +91,7 @@ impl Shard {
                     return Found::Taken(Place { page, index });
                 }
             }
-            page = if page + 1 < self.pages.len() { page + 1 } else { 0 };
+            page = (page + 1) % self.pages.len();
             from = 0;
         }
     }
@@ -164,9 +164,111 @@ fn pages_for(keys: usize) -> (usize, usize) {
     if let Some(slots) = SMALL.into_iter().find(|slots| keys <= most_used(*slots)) {
         return (1, slots);
     }
-    let mut pages = (keys * 25).div_ceil(23 * PAGE);
-    while most_used(pages * PAGE) < keys {
-        pages += 1;
+    ((keys * 25).div_ceil(23 * PAGE), PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key whose search begins at this part of its shard, in 256ths; `n` tells it from others of that place.
+    fn slot(part: u8, n: u8) -> Slot {
+        let mut rest = [0; 15];
+        (rest[7], rest[14]) = (n, part);
+        Slot { word: u32::from(n), rest, generation: 1 }
     }
-    (pages, PAGE)
+
+    fn shard(keys: &[Slot], more: usize) -> Shard {
+        let mut shard = Shard::default();
+        shard.fill(keys.iter(), keys.len(), more);
+        shard
+    }
+
+    fn place(found: &Found) -> (&'static str, usize, usize) {
+        match *found {
+            Found::Taken(Place { page, index }) => ("taken", page, index),
+            Found::Free(Place { page, index }) => ("free", page, index),
+            Found::Nowhere => ("nowhere", 0, 0),
+        }
+    }
+
+    #[test]
+    fn a_shard_has_the_fewest_pages_of_which_eight_slots_of_a_hundred_stay_empty() {
+        for (keys, pages) in [
+            (0, (0, 102)),
+            (1, (1, 8)),
+            (7, (1, 8)),
+            (8, (1, 24)),
+            (22, (1, 24)),
+            (23, (1, 102)),
+            (93, (1, 102)),
+            (94, (2, 102)),
+            (187, (2, 102)),
+            (188, (3, 102)),
+            (2000, (22, 102)),
+        ] {
+            assert_eq!(pages_for(keys), pages, "{keys}");
+        }
+        for keys in 23..5000 {
+            let (pages, _) = pages_for(keys);
+            assert!(keys <= most_used(pages * PAGE) && most_used((pages - 1) * PAGE) < keys, "{keys}");
+        }
+    }
+
+    #[test]
+    fn a_shard_has_room_until_its_share_is_in_use() {
+        let full = shard(&[1, 2, 3, 4, 5, 6, 7].map(|n| slot(0, n)), 0);
+        assert_eq!((full.slots(), full.has_room(0), full.has_room(1)), (8, true, false));
+        let ample = shard(&[1, 2, 3, 4, 5, 6, 7].map(|n| slot(0, n)), 1);
+        assert_eq!((ample.slots(), ample.has_room(15), ample.has_room(16)), (24, true, false));
+        assert!(Shard::default().has_room(0) && !Shard::default().has_room(1));
+    }
+
+    #[test]
+    fn a_search_begins_in_proportion_to_the_key_and_goes_on_from_the_end_at_the_beginning() {
+        let two_pages = shard(&[], 94);
+        for (part, found) in [
+            (0, ("free", 0, 0)),
+            (0x40, ("free", 0, 51)),
+            (0x80, ("free", 1, 0)),
+            (0xc0, ("free", 1, 51)),
+            (0xff, ("free", 1, 101)),
+        ] {
+            assert_eq!(place(&two_pages.find(&slot(part, 0))), found, "{part:#x}");
+        }
+        assert_eq!(place(&Shard::default().find(&slot(0, 0))), ("nowhere", 0, 0));
+
+        let last = [1, 2, 3].map(|n| slot(0xff, n));
+        let across = shard(&last, 94);
+        let places = last.map(|key| place(&across.find(&key)));
+        assert_eq!(places, [("taken", 1, 101), ("taken", 0, 0), ("taken", 0, 1)]);
+        assert_eq!(place(&across.find(&slot(0xff, 4))), ("free", 0, 2));
+        // The same on a single page.
+        let around = shard(&last, 0);
+        let places = last.map(|key| place(&around.find(&key)));
+        assert_eq!(places, [("taken", 0, 7), ("taken", 0, 0), ("taken", 0, 1)]);
+    }
+
+    #[test]
+    fn a_shard_that_is_filled_again_holds_what_it_is_given_alone() {
+        let mut shard = shard(&[1, 2, 3].map(|n| slot(7, n)), 300);
+        assert_eq!((shard.used, shard.pages.len(), shard.slots()), (3, 4, 408));
+        let kept = [slot(7, 2), slot(9, 4)];
+        shard.fill(kept.iter(), 2, 92);
+        assert_eq!((shard.used, shard.pages.len(), shard.slots()), (2, 2, 204));
+        assert!(kept.iter().all(|key| matches!(shard.find(key), Found::Taken(_))));
+        assert!([1, 3].iter().all(|n| matches!(shard.find(&slot(7, *n)), Found::Free(_))));
+        shard.fill(kept.iter(), 2, 0);
+        assert_eq!((shard.pages.len(), shard.slots()), (1, 8), "pages of another size go");
+        assert!(kept.iter().all(|key| matches!(shard.find(key), Found::Taken(_))));
+    }
+
+    #[test]
+    fn the_lowest_bits_of_a_hash_are_the_first_byte_and_no_bit_of_it_places_the_key() {
+        let mut key = [0; 16];
+        (key[0], key[1], key[2], key[3]) = (0x11, 0x22, 0x33, 0x44);
+        let (first, slot) = Slot::of(&EventKey(key), Packed { word: 5, generation: 3 });
+        assert_eq!((first, slot.hash(first), slot.packed()), (0x11, 0x4433_2211, Packed { word: 5, generation: 3 }));
+        assert_eq!(position(&slot.rest), 0);
+    }
 }
