@@ -144,6 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn clocks_that_jump_over_more_buckets_than_there_are_generations_cost_the_oldest() {
+        let mut loading = Loading::new(Window::new(Duration::from_hours(48), 10_000));
+        for n in 0..300 {
+            loading.insert(key(n), entry(n), UnixMillis(NOW.0 + n * 3_600_000), None);
+        }
+        loading.put();
+        assert_eq!((loading.window.len(), loading.window.evicted()), (255, 45));
+        let found = (0..300).map(|n| loading.window.get(&key(n), NOW));
+        let expected = (0..300).map(|n| (45 <= n).then(|| entry(n)));
+        assert!(found.eq(expected));
+    }
+
+    #[test]
     fn keys_that_come_when_a_large_table_was_built_find_it_whole() {
         let mut loading = Loading::new(Window::new(Duration::from_hours(48), 1_000_000));
         for n in 0..ALL {
