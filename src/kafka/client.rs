@@ -51,6 +51,7 @@ pub(super) fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientCo
         .set("enable.partition.eof", "true")
         // Half an idle second by default; a restore waits for its last markers.
         .set("fetch.wait.max.ms", "50")
+        // The default of a second stops partitions that a fast reader has just emptied.
         .set("fetch.queue.backoff.ms", "10")
         .set(
             "isolation.level",
@@ -62,7 +63,7 @@ pub(super) fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientCo
     config
 }
 
-/// For the one member of the group.
+/// For the one member of the group. It reads nothing itself.
 pub(super) fn member(settings: &KafkaSettings) -> ClientConfig {
     let mut config = reader(settings, Isolation::Committed);
     config
@@ -71,10 +72,7 @@ pub(super) fn member(settings: &KafkaSettings) -> ClientConfig {
         .set("session.timeout.ms", millis(settings.timeouts.session))
         .set("max.poll.interval.ms", millis(settings.timeouts.max_poll))
         // A member learns of a rebalance by its next heartbeat; handing a partition over takes two of them.
-        .set("heartbeat.interval.ms", "1000")
-        .set("fetch.wait.max.ms", "100")
-        // The default of a second stops partitions that a fast reader has just emptied.
-        .set("fetch.queue.backoff.ms", "10");
+        .set("heartbeat.interval.ms", "1000");
     config
 }
 
@@ -118,7 +116,19 @@ impl Logging {
 
 /// As [`reader`], made.
 pub(super) fn open_reader(settings: &KafkaSettings, isolation: Isolation) -> Result<BaseConsumer<Logging>, KafkaError> {
-    let reader: BaseConsumer<Logging> = reader(settings, isolation).create_with_context(Logging::of(settings))?;
+    open(settings, &reader(settings, isolation))
+}
+
+/// For the records of the partitions that the member holds.
+pub(super) fn open_record_reader(settings: &KafkaSettings) -> Result<BaseConsumer<Logging>, KafkaError> {
+    let mut config = reader(settings, Isolation::Committed);
+    // It stands at the end for hours, where nobody waits for a marker.
+    config.set("fetch.wait.max.ms", "100");
+    open(settings, &config)
+}
+
+fn open(settings: &KafkaSettings, config: &ClientConfig) -> Result<BaseConsumer<Logging>, KafkaError> {
+    let reader: BaseConsumer<Logging> = config.create_with_context(Logging::of(settings))?;
     authorize(settings, reader.client());
     Ok(reader)
 }

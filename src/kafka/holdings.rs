@@ -32,6 +32,8 @@ pub(super) enum Phase {
     /// Its state is being restored; nothing is read.
     Restoring,
     Reading(Reading),
+    /// The group wants it back. It is read no more, and its last transaction may still come.
+    Leaving(Epoch),
     /// The shell has let it go; the group does not know yet.
     Released,
 }
@@ -97,14 +99,14 @@ impl Holdings {
     pub(super) fn reading_mut(&mut self, partition: PartitionId) -> Option<&mut Reading> {
         match &mut self.held.get_mut(&partition)?.phase {
             Phase::Reading(reading) => Some(reading),
-            Phase::Restoring | Phase::Released => None,
+            Phase::Restoring | Phase::Leaving(_) | Phase::Released => None,
         }
     }
 
     pub(super) fn all_reading_mut(&mut self) -> impl Iterator<Item = (PartitionId, &mut Reading)> {
         self.held.iter_mut().filter_map(|(partition, holding)| match &mut holding.phase {
             Phase::Reading(reading) => Some((*partition, reading)),
-            Phase::Restoring | Phase::Released => None,
+            Phase::Restoring | Phase::Leaving(_) | Phase::Released => None,
         })
     }
 
@@ -114,16 +116,28 @@ impl Holdings {
         partitions.iter().copied().filter(works_on).collect()
     }
 
-    /// Forgets partitions: from here on nothing is committed for them.
-    pub(super) fn drop(&mut self, partitions: &[PartitionId]) {
+    /// Notes that the group wants these back; gives those that were read until now.
+    pub(super) fn leave(&mut self, partitions: &[PartitionId]) -> Vec<PartitionId> {
+        let mut read = Vec::new();
         for partition in partitions {
-            self.held.remove(partition);
+            if let Some(epoch) = self.reading_mut(*partition).map(|reading| reading.epoch)
+                && let Some(holding) = self.held.get_mut(partition)
+            {
+                holding.phase = Phase::Leaving(epoch);
+                read.push(*partition);
+            }
         }
+        read
     }
 
-    /// Forgets everything.
-    pub(super) fn drop_all(&mut self) -> Vec<PartitionId> {
-        self.held.drain().map(|(partition, _)| partition).collect()
+    /// Forgets partitions: from here on nothing is committed for them. Gives those that were read until now.
+    pub(super) fn drop(&mut self, partitions: &[PartitionId]) -> Vec<PartitionId> {
+        let is_read = |p: &PartitionId| self.held.remove(p).is_some_and(|h| matches!(h.phase, Phase::Reading(_)));
+        partitions.iter().copied().filter(is_read).collect()
+    }
+
+    pub(super) fn all(&self) -> Vec<PartitionId> {
+        self.held.keys().copied().collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -132,9 +146,11 @@ impl Holdings {
 
     /// Whether this partition is held in this epoch.
     pub(super) fn holds(&self, partition: PartitionId, epoch: Epoch) -> bool {
-        self.held
-            .get(&partition)
-            .is_some_and(|holding| matches!(&holding.phase, Phase::Reading(reading) if reading.epoch == epoch))
+        self.held.get(&partition).is_some_and(|holding| match &holding.phase {
+            Phase::Reading(reading) => reading.epoch == epoch,
+            Phase::Leaving(leaving) => *leaving == epoch,
+            Phase::Restoring | Phase::Released => false,
+        })
     }
 
     /// Whether every partition held was given to the member `membership` (T4), and `parts` are among them (T3).
@@ -237,5 +253,31 @@ mod tests {
         holdings.get_mut(P0, assignment).expect("just assigned").phase = Phase::Released;
         assert_eq!(holdings.unreleased(&[P0, P1]), [P1]);
         assert!(!holdings.is_empty());
+    }
+
+    #[test]
+    fn a_partition_that_leaves_is_read_no_more_and_its_last_transaction_may_come() {
+        let mut holdings = Holdings::default();
+        let assignment = holdings.assign(P0, "a");
+        read(&mut holdings, P0, assignment, Epoch(1));
+        holdings.assign(P1, "a");
+        assert_eq!(holdings.leave(&[P0, P1]), [P0], "the other one was not read yet");
+        assert!(holdings.reading_mut(P0).is_none());
+        assert_eq!(holdings.check(&member("a", 3), &[(P0, Epoch(1))]), Ok(()));
+        assert!(!holdings.holds(P0, Epoch(2)));
+        assert_eq!(holdings.unreleased(&[P0, P1]), [P0, P1]);
+    }
+
+    #[test]
+    fn what_was_read_until_it_is_dropped_is_told() {
+        let mut holdings = Holdings::default();
+        for (partition, epoch) in [(P0, 1), (P1, 2)] {
+            let assignment = holdings.assign(partition, "a");
+            read(&mut holdings, partition, assignment, Epoch(epoch));
+        }
+        holdings.leave(&[P0]);
+        assert_eq!(holdings.all().len(), 2);
+        assert_eq!(holdings.drop(&[P0, P1]), [P1], "what leaves is read no more already");
+        assert!(holdings.is_empty());
     }
 }

@@ -28,6 +28,7 @@ pub mod partitioner;
 #[cfg(feature = "broken-rules")]
 mod plain;
 mod reach;
+mod reading;
 mod rebalance;
 mod refusals;
 pub mod registry;

@@ -1,12 +1,12 @@
 //! The rebalance callback: where partitions come and go (P2, P3), and where commands are served while it waits.
 //!
-//! Assigning calls `incremental_assign` with an *empty* list: the group's assignment and librdkafka's are two things,
-//! and a partition that librdkafka does not read yet can deliver nothing too early. It is added by the command `Start`,
-//! on the polling thread, when its state has been restored.
-//! Revoking waits inside the callback until the shell has let go, and unassigns nowhere else: outside of the callback
-//! that would complete a revocation that has not been served.
+//! Both are answered with an *empty* list: the group's assignment and librdkafka's are two things, and what is read is
+//! the reading client's (`reading`). There a partition is added by the command `Start`, when its state has been
+//! restored, so it can deliver nothing too early.
+//! Revoking waits inside the callback until the shell has let go, and is answered nowhere else: outside of the callback
+//! that would complete a revocation that has not been served. What stays is read meanwhile.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::error::Error;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 use tokio::sync::mpsc::UnboundedSender;
@@ -23,7 +23,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::domain::{Epoch, NextOffset, PartitionId};
 
 use super::backlog::{Backlog, Flow};
-use super::client;
+use super::client::{self, Logging};
 use super::command::{Command, CommitStartError, Leaving};
 use super::deadline::Deadline;
 use super::holdings::{Holdings, MetadataRefusal, Phase, Reading};
@@ -38,32 +38,25 @@ pub(super) struct Member {
     wake: Sender<Command>,
     inbox: Mutex<Receiver<Command>>,
     state: Mutex<State>,
+    pub(super) reader: BaseConsumer<Logging>,
 }
 
 #[derive(Default)]
 struct State {
     holdings: Holdings,
-    /// Commands that came while the callback waited and are not served there.
-    deferred: VecDeque<Command>,
-    /// A pause outlives the assignment in which it was made.
+    /// A pause outlives the reading in which it was made.
     paused: HashSet<PartitionId>,
     leaving: Option<Leaving>,
-}
-
-/// Where a command is served.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Loop,
-    Callback,
 }
 
 impl Member {
     pub(super) fn new(
         settings: Arc<KafkaSettings>,
+        reader: BaseConsumer<Logging>,
         events: UnboundedSender<ConsumerEvent>,
         (wake, inbox): (Sender<Command>, Receiver<Command>),
     ) -> Self {
-        Self { settings, events, wake, inbox: Mutex::new(inbox), state: Mutex::default() }
+        Self { settings, events, wake, inbox: Mutex::new(inbox), state: Mutex::default(), reader }
     }
 
     pub(super) fn settings(&self) -> &KafkaSettings {
@@ -85,19 +78,16 @@ impl Member {
         self.state().leaving
     }
 
+    /// The partitions that the reading client has paused; `f` looks at nothing else of this.
+    pub(super) fn change_paused<T>(&self, f: impl FnOnce(&mut HashSet<PartitionId>) -> T) -> T {
+        f(&mut self.state().paused)
+    }
+
     /// Serves commands until there is none; waits for the first as long as `patience` says.
     pub(super) fn serve_commands(&self, consumer: &BaseConsumer<Self>, patience: Deadline) {
         let mut patience = patience;
-        loop {
-            let deferred = self.state().deferred.pop_front();
-            let command = match deferred {
-                Some(command) => command,
-                None => match self.receive(patience) {
-                    Ok(command) => command,
-                    Err(_) => return,
-                },
-            };
-            self.serve(consumer, command, Place::Loop);
+        while let Ok(command) = self.receive(patience) {
+            self.serve(consumer, command);
             patience = Deadline::after(Duration::ZERO);
         }
     }
@@ -110,47 +100,33 @@ impl Member {
         lock(&self.state)
     }
 
-    fn serve(&self, consumer: &BaseConsumer<Self>, command: Command, place: Place) {
-        match (command, place) {
-            (Command::Wake, _) => {}
-            (Command::Want { partition, assignment, flow }, _) => self.want(partition, assignment, flow),
-            (Command::Released { partition, assignment }, _) => self.release(consumer, partition, assignment),
-            (Command::GroupMetadata { parts, reply }, _) => {
+    fn serve(&self, consumer: &BaseConsumer<Self>, command: Command) {
+        match command {
+            Command::Wake => {}
+            Command::Want { partition, assignment, flow } => self.want(partition, assignment, flow),
+            Command::Released { partition, assignment } => self.release(partition, assignment),
+            Command::GroupMetadata { parts, reply } => {
                 let answer = self.group_metadata(consumer, &parts);
                 if let Err(MetadataRefusal::MembershipLost(why)) = &answer {
                     self.membership_lost(why);
                 }
                 respond(&reply, answer);
             }
-            (Command::Holds { parts, reply }, _) => {
+            Command::Holds { parts, reply } => {
                 let held = self.with_holdings(|holdings| {
                     parts.iter().filter(|(p, epoch)| holdings.holds(*p, *epoch)).map(|(p, _)| *p).collect()
                 });
                 respond(&reply, held);
             }
-            // A second request to stop may not wait for a drain.
-            (Command::Close(Leaving::Stay), _) => self.state().leaving = Some(Leaving::Stay),
-            (Command::Close(Leaving::Leave), Place::Loop) => self.state().leaving = Some(Leaving::Leave),
-            (Command::Start { partition, assignment, epoch, at }, Place::Loop) => {
-                self.start(consumer, partition, assignment, epoch, at);
-            }
-            (Command::CommitStart { partition, assignment, at, metadata, reply }, Place::Loop) => {
+            Command::Close(leaving) => self.state().leaving = Some(leaving),
+            Command::Start { partition, assignment, epoch, at } => self.start(partition, assignment, epoch, at),
+            Command::CommitStart { partition, assignment, at, metadata, reply } => {
                 respond(&reply, self.commit_start(consumer, partition, assignment, at, &metadata));
-            }
-            (command @ (Command::Start { .. } | Command::CommitStart { .. } | Command::Close(_)), Place::Callback) => {
-                self.state().deferred.push_back(command);
             }
         }
     }
 
-    fn start(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        partition: PartitionId,
-        assignment: Assignment,
-        epoch: Epoch,
-        at: NextOffset,
-    ) {
+    fn start(&self, partition: PartitionId, assignment: Assignment, epoch: Epoch, at: NextOffset) {
         let wake = self.wake.clone();
         let started = self.with_holdings(|holdings| {
             let holding = holdings.get_mut(partition, assignment)?;
@@ -166,15 +142,8 @@ impl Member {
                 });
             })
         });
-        if started.is_none() {
-            return;
-        }
-        if self.state().paused.contains(&partition) {
-            self.regulate(consumer, partition, Flow::Open);
-        }
-        let list = self.list([(partition, Offset::Offset(at.0))]);
-        if let Err(error) = list.and_then(|list| consumer.incremental_assign(&list)) {
-            self.fail(ConsumerFailure::Fatal(format!("partition {partition} could not be read: {error}")));
+        if started.is_some() {
+            self.begin_reading(partition, at);
         }
     }
 
@@ -188,29 +157,14 @@ impl Member {
         });
     }
 
-    fn release(&self, consumer: &BaseConsumer<Self>, partition: PartitionId, assignment: Assignment) {
+    fn release(&self, partition: PartitionId, assignment: Assignment) {
         let was_read = self.with_holdings(|holdings| {
             let holding = holdings.get_mut(partition, assignment)?;
             let before = std::mem::replace(&mut holding.phase, Phase::Released);
-            matches!(before, Phase::Reading(_)).then_some(())
+            matches!(before, Phase::Reading(_)).then_some(partition)
         });
         // What comes now is for the next owner.
-        if was_read.is_some() {
-            self.regulate(consumer, partition, Flow::Shut);
-        }
-    }
-
-    /// Lets librdkafka fetch a partition, or drop what it has fetched ahead and fetch no more.
-    pub(super) fn regulate(&self, consumer: &BaseConsumer<Self>, partition: PartitionId, flow: Flow) {
-        let result = self.list([(partition, Offset::Invalid)]).and_then(|list| match flow {
-            Flow::Shut => consumer.pause(&list),
-            Flow::Open => consumer.resume(&list),
-        });
-        match (result, flow) {
-            (Ok(()), Flow::Shut) => drop(self.state().paused.insert(partition)),
-            (Ok(()), Flow::Open) => drop(self.state().paused.remove(&partition)),
-            (Err(error), _) => tracing::warn!(%partition, %error, "a partition could not be paused or resumed"),
-        }
+        self.end_reading(was_read.as_slice());
     }
 
     /// Fresh metadata whose owner is known to be this member, before and after it was taken (T4).
@@ -253,17 +207,10 @@ impl Member {
             .map_err(|error| CommitStartError::Refused(error.to_string()))
     }
 
-    fn list(&self, partitions: impl IntoIterator<Item = (PartitionId, Offset)>) -> KafkaResult<TopicPartitionList> {
-        let mut list = TopicPartitionList::new();
-        for (partition, offset) in partitions {
-            list.add_partition_offset(self.settings.input_topic(partition), partition.number, offset)?;
-        }
-        Ok(list)
-    }
-
     /// Nothing may be committed from here on: another member may own what this one believes to own.
     pub(super) fn membership_lost(&self, why: &str) {
-        let lost = self.with_holdings(Holdings::drop_all);
+        let lost = self.with_holdings(|holdings| holdings.all());
+        self.drop(&lost);
         if !lost.is_empty() {
             self.tell(ConsumerEvent::Lost(lost));
         }
@@ -273,6 +220,11 @@ impl Member {
     pub(super) fn fail(&self, failure: ConsumerFailure) {
         tracing::error!(error = %failure, "the consumer cannot go on");
         self.tell(ConsumerEvent::Failed(failure));
+    }
+
+    fn drop(&self, partitions: &[PartitionId]) {
+        let read = self.with_holdings(|holdings| holdings.drop(partitions));
+        self.end_reading(&read);
     }
 
     fn partitions(&self, list: &TopicPartitionList) -> Vec<PartitionId> {
@@ -297,55 +249,39 @@ impl Member {
         let member_is_gone = self.with_holdings(|holdings| holdings.check(&membership, &[]).is_err());
         let is_lost = member_is_gone || consumer.assignment_lost();
         if !unreleased.is_empty() && !is_lost && self.leaving() != Some(Leaving::Stay) {
+            let read = self.with_holdings(|holdings| holdings.leave(&unreleased));
+            self.end_reading(&read);
             self.tell(ConsumerEvent::Revoked(unreleased.clone()));
             self.wait_for_release(consumer, &unreleased);
         }
-        let late = self.with_holdings(|holdings| {
-            let late = holdings.unreleased(&partitions);
-            holdings.drop(&partitions);
-            late
-        });
+        let late = self.with_holdings(|holdings| holdings.unreleased(&partitions));
+        self.drop(&partitions);
         if !late.is_empty() {
             self.tell(ConsumerEvent::Lost(late));
         }
-        self.unassign(consumer, list);
+        if let Err(error) = consumer.incremental_unassign(&TopicPartitionList::new()) {
+            self.fail(ConsumerFailure::Fatal(format!("a revocation could not be answered: {error}")));
+        }
     }
 
+    /// Reads what stays and serves commands meanwhile.
     fn wait_for_release(&self, consumer: &BaseConsumer<Self>, partitions: &[PartitionId]) {
         // The core lets go at the drain deadline, after one last transaction.
         let timeouts = self.settings.timeouts;
         let deadline = Deadline::after(timeouts.drain + timeouts.transaction);
         loop {
             let left = self.with_holdings(|holdings| holdings.unreleased(partitions));
+            // A second request to stop does not wait for a drain.
             if left.is_empty() || self.leaving() == Some(Leaving::Stay) {
                 return;
             }
-            match self.receive(deadline) {
-                Ok(command) => self.serve(consumer, command, Place::Callback),
-                Err(RecvTimeoutError::Timeout) => {
-                    let partitions = left.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-                    tracing::warn!(partitions, "revoked partitions were not let go before the deadline");
-                    return;
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
+            if deadline.has_passed() {
+                let partitions = left.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                tracing::warn!(partitions, "revoked partitions were not let go before the deadline");
+                return;
             }
-        }
-    }
-
-    /// An unknown partition in the list would leave all of them assigned; an empty list must be passed too.
-    fn unassign(&self, consumer: &BaseConsumer<Self>, revoked: &TopicPartitionList) {
-        let result = consumer.assignment().and_then(|assigned| {
-            let assigned: HashSet<_> = assigned.to_topic_map().into_keys().collect();
-            let mut list = TopicPartitionList::new();
-            for element in revoked.elements() {
-                if assigned.contains(&(element.topic().to_owned(), element.partition())) {
-                    list.add_partition(element.topic(), element.partition());
-                }
-            }
-            consumer.incremental_unassign(&list)
-        });
-        if let Err(error) = result {
-            self.fail(ConsumerFailure::Fatal(format!("a revocation could not be answered: {error}")));
+            let patience = self.read().patience();
+            self.serve_commands(consumer, deadline.min(Deadline::after(patience)));
         }
     }
 }

@@ -103,6 +103,37 @@ async fn a_revocation_waits_until_the_partitions_are_released_and_serves_metadat
 }
 
 #[tokio::test]
+async fn while_a_partition_is_not_released_the_others_are_read_and_a_restored_one_begins() {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, "others-are-read");
+    create_topics(broker, &settings, 4).await;
+    let mut first = Member::join(&settings);
+    let (restoring, assignment) = first.assigned().await;
+    first.start(3).await;
+
+    let mut other = Member::join(&second(&settings));
+    let moving = first.revoked().await;
+    let held: Vec<PartitionId> = (0..4).map(partition).filter(|p| !moving.contains(p)).collect();
+    for p in held.iter().chain(&moving) {
+        broker.produce("others-are-read", records(p.number, 10)).await;
+    }
+    first.remote().start(restoring, assignment, epoch_of(restoring), NextOffset(0));
+    let mut read: BTreeMap<PartitionId, usize> = BTreeMap::new();
+    while held.iter().any(|p| read.get(p) != Some(&10)) {
+        let event = first.next().await;
+        assert!(!matches!(event, ConsumerEvent::Lost(_)), "the wait for the release is over: {event:?}");
+        if let ConsumerEvent::Messages(batch) = event {
+            *read.entry(batch.partition).or_default() += batch.messages.len();
+        }
+    }
+    let leaving: Vec<_> = moving.iter().filter(|p| **p != restoring && read.contains_key(p)).collect();
+    assert!(leaving.is_empty(), "what leaves is read no more: {leaving:?}");
+    assert!(other.events.try_recv().is_err(), "the partitions have not changed hands yet");
+    first.close(Leaving::Leave).await;
+    other.close(Leaving::Leave).await;
+}
+
+#[tokio::test]
 async fn two_members_share_the_partitions_and_each_record_is_read_by_one_of_them() {
     const PARTITIONS: i32 = 4;
     let broker = Broker::shared().await;

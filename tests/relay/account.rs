@@ -6,6 +6,7 @@ use pinrelay::commands::demo::scenario::DemoFeed;
 use pinrelay::domain::OutcomeKind;
 use pinrelay::kafka::audit;
 use rdkafka::Message;
+use rdkafka::message::OwnedMessage;
 
 use super::shop::{Place, Shop};
 
@@ -161,6 +162,11 @@ impl Account {
     pub(crate) fn count(&self, feed: DemoFeed, outcome: OutcomeKind) -> usize {
         self.rows.iter().filter(|row| row.place.0 == feed && row.outcome == outcome).count()
     }
+}
+
+/// The record that a row speaks of.
+pub(crate) fn place(message: &OwnedMessage) -> Place {
+    row(message.payload().expect("a row")).place
 }
 
 fn row(value: &[u8]) -> Row {

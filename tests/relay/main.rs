@@ -53,6 +53,8 @@ mod shop;
 #[cfg(test)]
 mod starting;
 #[cfg(test)]
+mod staying;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 #[path = "../support/mod.rs"]

@@ -61,9 +61,22 @@ impl Shop<'_> {
         spawn_blocking(move || offsets.committed(ANSWER)).await.unwrap().unwrap()
     }
 
+    /// Returns what this member keeps when the group wants something back from it.
+    pub(crate) async fn keeps(&self, instance: &str) -> Owned {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let [owned] = self.owned([instance]).await;
+            if !owned.is_empty() && owned.len() < partitions_of_all_feeds() {
+                return owned;
+            }
+            assert!(Instant::now() < deadline, "the group leaves {instance} all that it has");
+            sleep(AGAIN).await;
+        }
+    }
+
     /// Returns the partitions of these members when together they own all, and each at least one.
     pub(crate) async fn shared_by<const N: usize>(&self, instances: [&str; N]) -> [Owned; N] {
-        let all = DemoFeed::ALL.iter().map(|feed| usize::try_from(feed.partitions()).unwrap()).sum::<usize>();
+        let all = partitions_of_all_feeds();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let owned = self.owned(instances).await;
@@ -151,6 +164,10 @@ impl Shop<'_> {
             sleep(AGAIN).await;
         }
     }
+}
+
+fn partitions_of_all_feeds() -> usize {
+    DemoFeed::ALL.iter().map(|feed| usize::try_from(feed.partitions()).unwrap()).sum()
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
