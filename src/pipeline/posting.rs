@@ -295,7 +295,8 @@ impl Pipeline {
 
     /// It cannot be known what was taken: `hold` ends here, `resend` goes again (step 8 of a record's life).
     fn doubt(&mut self, now: Now, index: usize, elements: Vec<Element>) {
-        let taken_until = now.wall.after(self.settings.late_slack);
+        let slack = self.settings.rules.holds(Rule::LateSlackCounted).then_some(self.settings.late_slack);
+        let taken_until = now.wall.after(slack.unwrap_or_default());
         let holds = self.settings.rules.holds(Rule::HoldNotRepeated);
         let (company, alone) = (elements.len().div_ceil(2), elements.len() == 1);
         let verdicts = self.lanes.get(index).map_or(0, |lane| lane.verdicts);

@@ -63,6 +63,8 @@ pub enum Rule {
     WindowAfterDelivery,
     /// R8. A delivered key enters the window.
     DeliveredInWindow,
+    /// R8. A post whose answer was lost may be taken for a while longer.
+    LateSlackCounted,
     /// R9. Duplicates of a claimed key wait.
     DuplicatesWait,
     /// G3. A repetition is marked.
@@ -112,6 +114,7 @@ impl Rule {
         Self::StricterPolicy,
         Self::WindowAfterDelivery,
         Self::DeliveredInWindow,
+        Self::LateSlackCounted,
         Self::DuplicatesWait,
         Self::RepetitionMarked,
         Self::HoldNotRepeated,

@@ -393,7 +393,7 @@ impl Checker {
             self.blame(now, Law::G3, format!("{what} under hold"));
         }
         let marked = self.records[later.partition].get(&later.offset).is_some_and(|known| match &known.row {
-            Some(row) => row.redelivery == Redelivery::Possible || row.kind == OutcomeKind::InDoubt,
+            Some(row) => row.redelivery == Redelivery::Possible,
             None => self.may_wait(later.partition) || known.cut == Cut::WithTheTopic,
         });
         if !marked {

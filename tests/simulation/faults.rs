@@ -96,6 +96,12 @@ pub(crate) enum Fault {
     Halt(LaneId, Time),
     /// Retention deletes the beginning of an input partition.
     Cut(usize),
+    /// Everything is stopped for so long.
+    Close(Time),
+    /// Everything is stopped, and the committed offset of a partition is deleted, as Kafka does after a week.
+    Forget(usize),
+    /// Everything is stopped, and the end of a changelog partition is lost.
+    Shorten(usize),
     /// Somebody stops everything and sets the committed offset of a partition to where it was, or further back.
     ByHand(usize),
     /// The input topic is deleted and created again.
@@ -151,4 +157,18 @@ pub(crate) fn planned(
         faults.push((at, fault));
     }
     faults
+}
+
+/// The service is stopped for longer than the changelog is kept, in every fifth world in which it is not kept for ever;
+/// and what a partition's restore needs is lost, in every fifth one of positions.
+pub(crate) fn lost(kind: Kind, random: &mut Random, partitions: usize) -> Option<(Time, Fault)> {
+    if !random.chance(200) {
+        return None;
+    }
+    if let Some(kept) = kind.retention() {
+        return Some((400 + random.below(kept / 4), Fault::Close(kept + 100 + random.below(500))));
+    }
+    let partition = random.index(partitions);
+    let fault = random.pick(&[Fault::Forget(partition), Fault::Forget(partition), Fault::Shorten(partition)]);
+    (kind == Kind::Positions).then_some((1000 + random.below(4000), fault))
 }

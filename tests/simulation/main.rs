@@ -82,6 +82,7 @@ mod worlds {
             violation: Some(Violation { law: Law::Panic, what: "panicked".to_owned(), at: 0 }),
             in_doubt: 0,
             events: 0,
+            is_out_of_hand: false,
         })
     }
 
@@ -158,6 +159,16 @@ mod worlds {
     #[test]
     fn partitions_that_are_added_are_read_from_their_beginning() {
         holds(Kind::Growth);
+    }
+
+    /// Else that they halt would show nothing of those that must not.
+    #[test]
+    fn a_service_that_loses_what_it_needs_says_so_and_one_that_needs_nothing_goes_on() {
+        for kind in [Kind::Halted, Kind::Positions] {
+            let reports = (0..1000).map(|seed| run(kind, seed, Broken::Nothing, Trace::Silent));
+            let ended = reports.filter(|report| report.is_out_of_hand).count();
+            assert!((1..500).contains(&ended), "{kind:?}: {ended} of 1000 worlds end in the hands of a person");
+        }
     }
 
     /// `scripts/soak-simulation` asks for other numbers of worlds.

@@ -1,9 +1,10 @@
 //! What people and retention do to positions: records deleted before they are read, offsets set by hand, a topic created
 //! again. What pinrelay does about it is decided by the very function that decides in a real restore.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pinrelay::domain::{ChangelogOffset, NextOffset, TransactionId};
+use pinrelay::domain::{ChangelogEntry, ChangelogOffset, NextOffset, TransactionId};
 use pinrelay::kafka::metadata::{CommitMetadata, Parsed, Stamp};
 use pinrelay::kafka::restore_plan::{Facts, Halt};
 use pinrelay::kafka::settings::{OnLost, Retention};
@@ -11,12 +12,25 @@ use uuid::Uuid;
 
 use crate::checker::Law;
 use crate::kafka::{Metadata, Stored};
-use crate::scenario::{Kind, Time};
+use crate::scenario::Time;
 use crate::variants::Variant;
 use crate::world::{Event, World};
 
 /// Longer than a session and an open transaction last: then nobody is a member, and nothing is pending.
 const STOPPED_FOR: Time = 2600;
+
+/// What a world has lost that a restore may need.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    /// Everything was stopped for longer than the changelog is kept.
+    was_closed: bool,
+    /// Committed offsets, by partition.
+    offsets: BTreeMap<usize, i64>,
+    /// Partitions whose changelog has lost its end.
+    ends: BTreeSet<usize>,
+    /// What may have been sent is not known any more, and pinrelay has said so: what follows is for a person to decide.
+    pub(crate) is_out_of_hand: bool,
+}
 
 impl World {
     /// Retention deletes the beginning of a partition, up to one of its records.
@@ -45,12 +59,63 @@ impl World {
         self.after(STOPPED_FOR, what);
     }
 
+    /// Everything stops for so long: at once, or as in calm worlds after a drain.
+    pub(crate) fn close(&mut self, duration: Time) {
+        self.closed_until = self.now + duration;
+        self.lost.was_closed = true;
+        for slot in 0..self.processes.len() {
+            if self.scenario.kind.is_calm() {
+                self.terminate(slot);
+            } else {
+                self.kill(slot);
+            }
+        }
+    }
+
+    /// Kafka deletes the offsets of a group that nobody has been a member of for a week.
+    pub(crate) fn forget(&mut self, partition: usize) {
+        self.kafka.group.empty(self.now);
+        let stored = self.kafka.transactions.stable(partition).flatten();
+        let Some(stored) = stored.filter(|_| self.topic == 0) else { return };
+        // That of a partition whose changelog was never written is that of a first start.
+        if 0 < self.kafka.changelogs[partition].end {
+            self.lost.offsets.insert(partition, stored.next);
+            self.kafka.transactions.set(partition, None);
+            self.trace.say(self.now, || format!("the offset {} of {partition} is deleted", stored.next));
+        }
+    }
+
+    /// Somebody sets it to where audit rows end.
+    pub(crate) fn remember(&mut self, partition: usize) {
+        self.kafka.group.empty(self.now);
+        if let Some(next) = self.lost.offsets.remove(&partition) {
+            self.kafka.transactions.set(partition, Some(Stored { next, metadata: None }));
+        }
+    }
+
+    /// As after an election of a broker that was behind. Not where somebody has set the offset by hand: then nothing says
+    /// how long the changelog was.
+    pub(crate) fn shorten(&mut self, partition: usize) {
+        let stored = self.kafka.transactions.stable(partition).flatten();
+        let log = &mut self.kafka.changelogs[partition];
+        if log.last_stable() < log.end || stored.is_none_or(|stored| stored.metadata.is_none()) {
+            return;
+        }
+        let end = self.random.below(u64::try_from(log.end).expect("not negative") + 1);
+        let end = i64::try_from(end).expect("small");
+        log.records.retain(|packed| packed.position < end);
+        log.end = end;
+        self.lost.ends.insert(partition);
+        self.trace.say(self.now, || format!("the changelog of {partition} ends at {end}"));
+    }
+
     /// To where it is, or further back; without metadata, as Kafka's tools leave it.
     pub(crate) fn set_by_hand(&mut self, partition: usize) {
         self.kafka.group.empty(self.now);
         let stored = self.kafka.transactions.stored(partition).next;
         let start = self.input_starts[partition];
-        if 0 < self.topic || stored < start {
+        let is_spoilt = self.lost.offsets.contains_key(&partition) || self.lost.ends.contains(&partition);
+        if 0 < self.topic || stored < start || is_spoilt {
             return;
         }
         let back = self.random.below(u64::try_from(stored - start).expect("not negative") + 1);
@@ -63,6 +128,7 @@ impl World {
     pub(crate) fn recreate(&mut self) {
         self.topic += 1;
         self.undecided = true;
+        self.lost.offsets.clear();
         for partition in 0..self.scenario.records.len() {
             self.input_starts[partition] = 0;
             self.scenario.ends[partition] = 0;
@@ -106,16 +172,39 @@ impl World {
     /// pinrelay does not go on by itself: the process ends, and somebody decides.
     pub(crate) fn halted(&mut self, slot: usize, partition: usize, halt: &Halt) {
         self.trace.say(self.now, || format!("process {slot} halts: {halt}"));
+        let is_cut = matches!(halt, Halt::ChangelogCut { .. }) && self.lost.ends.contains(&partition);
+        if is_cut || matches!(halt, Halt::LedgerDeleted { .. }) && self.ledger_is_deleted(partition) {
+            self.lost.is_out_of_hand = true;
+            return;
+        }
         // An offset that was fetched before the topic was deleted lies behind the end of the new one.
         let of_another_topic =
             matches!(halt, Halt::TopicRecreated { .. } | Halt::OffsetMissing { .. } | Halt::OffsetBeyondEnd { .. });
-        let expected = self.undecided && of_another_topic;
-        if self.scenario.kind != Kind::Positions || !expected {
+        let decision = if self.undecided && of_another_topic {
+            Event::BeginAnew
+        } else if self.lost.offsets.contains_key(&partition) && matches!(halt, Halt::OffsetMissing { .. }) {
+            Event::Remember(partition)
+        } else {
             return self.checker.blame(self.now, Law::G7, format!("{partition} halts: {halt}"));
-        }
+        };
         if self.closed_until < self.now {
-            self.by_hand(Event::BeginAnew);
+            self.by_hand(decision);
         }
+    }
+
+    /// Whether retention has taken the last entry of a record that the committed offset has not passed, while nobody was
+    /// there to write it again (P7).
+    fn ledger_is_deleted(&self, partition: usize) -> bool {
+        let Some(kept) = self.scenario.kind.retention().filter(|_| self.lost.was_closed) else { return false };
+        let next = self.kafka.transactions.stored(partition).next;
+        let oldest = self.broker_clock().before(Duration::from_millis(kept));
+        let (committed, _) = self.kafka.read_committed(partition, 0);
+        let mut last = BTreeMap::new();
+        for packed in committed {
+            last.extend(packed.entries.iter().map(|entry| (entry.offset().0, (packed.appended, entry))));
+        }
+        last.range(next..)
+            .any(|(_, (appended, entry))| *appended < oldest && !matches!(entry, ChangelogEntry::Withdrawn { .. }))
     }
 
     /// Whether the restore of a partition may go on: not into another topic than before, unless it was first read as one

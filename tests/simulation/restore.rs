@@ -106,6 +106,12 @@ impl World {
             (Err(Halt::LedgerDeleted { .. }), Some(stored)) if clamps => {
                 (NextOffset(stored.next), None, ChangelogOffset(log_start), facts.changelog.1)
             }
+            (Err(Halt::OffsetMissing { .. }), _) if self.is(Variant::MissingIsFirst) => {
+                (facts.input.0, None, ChangelogOffset(watermark), ChangelogOffset(0))
+            }
+            (Err(Halt::ChangelogCut { .. }), Some(stored)) if self.is(Variant::IgnoresCut) => {
+                (NextOffset(stored.next), None, ChangelogOffset(log_start), facts.changelog.1)
+            }
             (Err(Halt::TopicRecreated { .. }), _) if self.is(Variant::IgnoresTopic) => {
                 (facts.input.0, None, ChangelogOffset(watermark), facts.changelog.1)
             }
@@ -116,7 +122,14 @@ impl World {
             replay.lost(until);
         }
         let start = lost_until.unwrap_or(next_offset).0;
-        let from = if self.is(Variant::ReadsFromEnd) { end.0.max(log_start) } else { from.0 };
+        let is_foreign = stored.is_some_and(|stored| stored.metadata.is_none());
+        let from = if self.is(Variant::ReadsFromEnd) {
+            end.0.max(log_start)
+        } else if is_foreign && self.is(Variant::ForeignFromEnd) {
+            watermark
+        } else {
+            from.0
+        };
         Ok(Begun { replay, position: from, start, open: BTreeSet::new() })
     }
 

@@ -7,7 +7,7 @@ use pinrelay::domain::{CallLimit, EventKey, FeedId, InDoubtPolicy, LaneId, LaneM
 use pinrelay::pinterest::sandbox::{Counting, Limit};
 use pinrelay::pipeline::{LaneSettings, Rules, Settings};
 
-use crate::faults::{Chances, Fault, planned};
+use crate::faults::{Chances, Fault, lost, planned};
 use crate::random::Random;
 
 /// Milliseconds since the world began.
@@ -225,7 +225,8 @@ impl Scenario {
             }
         }
         let chances = Chances::new(kind, random);
-        let faults = planned(kind, random, (processes, partitions), quiet);
+        let mut faults = planned(kind, random, (processes, partitions), quiet);
+        faults.extend(lost(kind, &mut Random::new(seed ^ 0x105E), partitions));
         let mut settings = settings(kind, random);
         let mut allowed = None;
         // A lane that 429s have slowed down may need longer than an idle world keeps its changelog.

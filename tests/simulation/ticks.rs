@@ -243,7 +243,10 @@ impl World {
         match self.variant {
             Some(Variant::LedgerFromNothing) => ledger_from = None,
             Some(Variant::WindowFromNothing) => window_from = None,
-            Some(Variant::OnePosition) => window_from = ledger_from,
+            Some(Variant::OnePosition) => {
+                ledger_from = [ledger_from, window_from].into_iter().flatten().min();
+                window_from = ledger_from;
+            }
             Some(Variant::LedgerFromEarlierOnly) => ledger_from = position(part.ledger_from.earlier),
             Some(Variant::WindowFromEarlierOnly) => window_from = position(part.window_from.earlier),
             Some(Variant::PositionsFromOwnOnly) => {

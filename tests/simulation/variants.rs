@@ -71,14 +71,20 @@ variants! {
     ClampsToLogStart: "P4", &[Kind::Idle, Kind::Halted];
     /// The changelog is kept for a shorter time than the window is long, and nobody asks.
     ShortRetention: "P4", &[Kind::Idle, Kind::Halted];
-    /// One position stands for ledger and window.
-    OnePosition: "P4", FM;
+    /// One position stands for ledger and window, and must be there.
+    OnePosition: "P4", &[Kind::Idle];
     /// The policy is the feed's, whatever the event says.
     PolicyByFeed: "R1", &[Kind::Mixed];
     /// An offset that was deleted meanwhile is taken for that of before the transaction.
     MissingIsAborted: "T5", &[Kind::Positions];
     /// What was deleted before it was read is passed without a word.
     LostUnsaid: "P5", &[Kind::Positions];
+    /// A missing offset is taken for that of a partition that was never read.
+    MissingIsFirst: "P5", &[Kind::Positions];
+    /// Beside an offset that was set by hand nothing is believed of the changelog.
+    ForeignFromEnd: "P4", &[Kind::Positions];
+    /// That the changelog ends before our last entry is not missed.
+    IgnoresCut: "P4", &[Kind::Positions];
     /// A topic that was created again is taken for the old one.
     IgnoresTopic: "P5", &[Kind::Positions];
     /// Partitions that are added while processes run are read from their end.
@@ -149,7 +155,7 @@ impl Broken {
             #[cfg(feature = "broken-rules")]
             Self::Core(Rule::LedgerWrittenAgain | Rule::PastNotPosted) => &[Kind::Halted],
             #[cfg(feature = "broken-rules")]
-            Self::Core(Rule::StaleIntentRenewed) => &[Kind::Window],
+            Self::Core(Rule::StaleIntentRenewed | Rule::LateSlackCounted) => &[Kind::Window],
             #[cfg(feature = "broken-rules")]
             Self::Core(Rule::GoneSettledFromIntent | Rule::RestoredPositionsCarried) => &[Kind::Compaction],
             #[cfg(feature = "broken-rules")]

@@ -10,6 +10,7 @@ use crate::faults::Fault;
 use crate::kafka::transactions::Decision;
 use crate::kafka::{Kafka, MemberId, Stored, Target};
 use crate::pinterest::Pinterest;
+use crate::positions::Lost;
 use crate::process::{Process, Reply};
 use crate::random::Random;
 use crate::scenario::{Kind, SESSION_TIMEOUT, Scenario, Time, WALL};
@@ -41,6 +42,12 @@ pub(crate) enum Event {
     Fault(Fault),
     /// Somebody sets an offset by hand, while nothing runs.
     ByHand(usize),
+    /// The committed offset of a partition is deleted, while nothing runs.
+    Forget(usize),
+    /// The end of a changelog partition is lost, while nothing runs.
+    Shorten(usize),
+    /// Somebody sets an offset that was deleted to where it was, while nothing runs.
+    Remember(usize),
     /// Somebody decides to begin a topic anew, while nothing runs.
     BeginAnew,
     Quiet,
@@ -129,6 +136,8 @@ pub(crate) struct Report {
     pub(crate) violation: Option<Violation>,
     pub(crate) in_doubt: usize,
     pub(crate) events: u64,
+    /// It ended when pinrelay said that it cannot know what was sent.
+    pub(crate) is_out_of_hand: bool,
 }
 
 pub(crate) struct World {
@@ -153,6 +162,7 @@ pub(crate) struct World {
     pub(crate) undecided: bool,
     /// Somebody has stopped everything until then.
     pub(crate) closed_until: Time,
+    pub(crate) lost: Lost,
     queue: BinaryHeap<Reverse<Queued>>,
     order: u64,
 }
@@ -174,6 +184,7 @@ impl World {
             topic: 0,
             undecided: false,
             closed_until: 0,
+            lost: Lost::default(),
             pinterest: Pinterest::default(),
             processes: Vec::new(),
             checker: Checker::new(&scenario),
@@ -212,7 +223,11 @@ impl World {
             self.now = at;
             events += 1;
             let is_over = latest < at || (end < at && !self.is_late());
-            if self.checker.violation.is_some() || is_over || rest.is_some_and(|rest| rest + AFTERMATH < at) {
+            if self.checker.violation.is_some()
+                || self.lost.is_out_of_hand
+                || is_over
+                || rest.is_some_and(|rest| rest + AFTERMATH < at)
+            {
                 break;
             }
             let watched = matches!(event, Event::Coordinators);
@@ -223,15 +238,23 @@ impl World {
                 rest = all_told.then(|| rest.unwrap_or(self.now));
             }
         }
-        self.checker.finish(self.now);
-        if let Some((partition, stored, end)) = self.behind().filter(|behind| !self.checker.may_wait(behind.0)) {
-            self.checker.blame(self.now, Law::G7, format!("the offset of {partition} stands at {stored} of {end}"));
+        if !self.lost.is_out_of_hand {
+            self.at_the_end();
         }
         let now = self.now;
         if let Some(violation) = self.checker.violation.clone() {
             self.trace.say(now, || format!("VIOLATION {violation:?}"));
         }
-        Report { violation: self.checker.violation, in_doubt: self.checker.in_doubt, events }
+        let is_out_of_hand = self.lost.is_out_of_hand;
+        Report { violation: self.checker.violation, in_doubt: self.checker.in_doubt, events, is_out_of_hand }
+    }
+
+    /// What can be said only when all has come to rest.
+    fn at_the_end(&mut self) {
+        self.checker.finish(self.now);
+        if let Some((partition, stored, end)) = self.behind().filter(|behind| !self.checker.may_wait(behind.0)) {
+            self.checker.blame(self.now, Law::G7, format!("the offset of {partition} stands at {stored} of {end}"));
+        }
     }
 
     /// Whether something has not come that must come.
@@ -298,6 +321,9 @@ impl World {
             }
             Event::Fault(fault) => self.fault(fault),
             Event::ByHand(partition) => self.set_by_hand(partition),
+            Event::Forget(partition) => self.forget(partition),
+            Event::Shorten(partition) => self.shorten(partition),
+            Event::Remember(partition) => self.remember(partition),
             Event::BeginAnew => self.begin_anew(),
             Event::Quiet => {
                 self.trace.say(self.now, || "faults stop".to_owned());
@@ -320,6 +346,9 @@ impl World {
             Fault::Evict(slot) => self.kafka.group.evict_instance(self.scenario.identity(slot), self.now),
             Fault::Cut(partition) => self.cut_input(partition),
             Fault::ByHand(partition) => self.by_hand(Event::ByHand(partition)),
+            Fault::Close(duration) => self.close(duration),
+            Fault::Forget(partition) => self.by_hand(Event::Forget(partition)),
+            Fault::Shorten(partition) => self.by_hand(Event::Shorten(partition)),
             Fault::Recreate => self.recreate(),
             Fault::Grow => self.kafka.group.grow(self.scenario.records.len(), self.now),
             Fault::Halt(lane, duration) => self.pinterest.halt(lane, self.now + duration),
