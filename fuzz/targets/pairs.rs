@@ -1,4 +1,4 @@
-//! Pairs of a writer schema and a plan: the shipped ones, and ones that are as hostile as a schema can be.
+//! Pairs of a writer schema and a plan: the shipped ones that stand in one file, and ones that are as hostile as a schema can be.
 
 use std::sync::LazyLock;
 

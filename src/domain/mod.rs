@@ -32,7 +32,7 @@ pub use ids::{
 pub use key::EventKey;
 pub use lane_mode::LaneMode;
 pub use outcome::{DuplicateOf, Outcome, OutcomeKind};
-pub use personal::{Hashed, Personal, Secret};
+pub use personal::{Hashed, Secret};
 pub use reason::Reason;
 pub use record::{Mapped, Origin, Record};
 pub use settlement::Settlement;

@@ -1,28 +1,11 @@
-//! Values that must not be printed.
+//! Secrets, and what becomes of personal data: only its hash leaves the process, but for what Pinterest wants in the clear.
 //!
-//! Neither type has `Debug`, `Display` or `Serialize`, so that no log line, error, metric or snapshot can hold one by
-//! accident. Only a hash of personal data leaves the process.
+//! A secret has no `Display` and no `Serialize`, and its `Debug` hides it, so that no log line, error, metric or snapshot
+//! can hold one by accident. Personal data in the clear is [`crate::mapping::Value`], which has none of them.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-
-/// A piece of personal data in the clear: an e-mail address, a name, an IP address.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Personal(String);
-
-impl Personal {
-    #[must_use]
-    pub const fn new(value: String) -> Self {
-        Self(value)
-    }
-
-    /// The value itself, for normalisation and for the fields that Pinterest wants in the clear.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A secret of ours: an access token, a password.
 #[derive(Clone, PartialEq, Eq)]

@@ -328,4 +328,7 @@ mod properties;
 mod choices;
 
 #[cfg(test)]
+mod typed_vectors;
+
+#[cfg(test)]
 mod vectors;

@@ -26,7 +26,7 @@ pub type Ends = HashMap<PartitionId, End>;
 pub struct End {
     pub end: NextOffset,
     /// Where the reader stood.
-    position: NextOffset,
+    pub(super) position: NextOffset,
     /// Since when it has been seen to stand there with something before it: the records came no later.
     pub standing_since: Option<UnixMillis>,
 }

@@ -174,3 +174,7 @@ pub(super) fn cause_of(trouble: Trouble) -> Cause {
         Trouble::NotTaken(cause) => cause.into(),
     }
 }
+
+#[cfg(test)]
+#[path = "measures_tests.rs"]
+mod tests;

@@ -141,14 +141,14 @@ impl Default for FeedTotals {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::{ChangelogOffset, Epoch, EventFacts, Identity, NextOffset, Offset, Outcome, OwnEntries};
     use crate::domain::{PartitionId, ReadFrom, TransactionId, TransactionPart};
 
     const HOUR: i64 = 3_600_000;
 
-    fn row(reason: Reason, posted: i64) -> Settlement {
+    pub(in crate::run) fn row(reason: Reason, posted: i64) -> Settlement {
         let mut identity = IdentitySet::default();
         identity.insert(Identity::Em);
         Settlement {
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    fn transaction(feed: u16, rows: Vec<Settlement>) -> Transaction {
+    pub(in crate::run) fn transaction(feed: u16, rows: Vec<Settlement>) -> Transaction {
         let nothing = ReadFrom { earlier: None, own_entries: OwnEntries::NotNeeded };
         let part = TransactionPart {
             partition: PartitionId { feed: FeedId(feed), number: 0 },

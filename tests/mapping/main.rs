@@ -5,6 +5,7 @@
 mod commands;
 mod documentation;
 mod examples;
+mod printing;
 
 use std::path::Path;
 

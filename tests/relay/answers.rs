@@ -92,7 +92,7 @@ async fn poisonous_events_are_refused_alone_and_every_other_event_is_delivered_o
         let asked_at_the_start = 1;
         let calls = usize::try_from(stats.requests).unwrap() - asked_at_the_start;
         let most = most_calls(EVENTS, culprits);
-        println!("{culprits} poisonous of {EVENTS} events: {calls} calls, at most {most}");
+        println!("measured: {culprits} poisonous of {EVENTS} events: {calls} calls, at most {most}");
         assert!(calls <= most, "{calls} calls, at most {most}");
     }
 }

@@ -305,7 +305,11 @@ async fn a_rolling_restart_of_three_pods_under_load_leaves_no_doubt_and_posts_no
     Account::of(&shop).await.assert_calm();
     assert_eq!(shop.desk.posted_again(), [].into(), "an id was posted twice");
     let longest = longest_stall(&shop).await;
-    println!("{} records; the longest stall of a partition: {:.1} s", shop.planned.len(), longest.as_secs_f64());
+    println!(
+        "measured: {} records through a rolling restart of three processes; the longest stall of a partition: {:.1} s",
+        shop.planned.len(),
+        longest.as_secs_f64()
+    );
     assert!(1_000 + 3 * 300 <= shop.planned.len(), "too little load to show anything");
 }
 

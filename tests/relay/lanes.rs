@@ -92,7 +92,7 @@ async fn a_fine_lane_goes_on_beside_a_dead_and_a_limited_one_and_memory_is_bound
     let relay = shop.spawn("a");
     let speed_beside = speed(&shop).await;
     println!(
-        "the fine lane: {speed_alone:.0} events/s alone, {speed_beside:.0} beside a dead and a limited one, \
+        "measured: the fine lane: {speed_alone:.0} events/s alone, {speed_beside:.0} beside a dead and a limited one, \
          ratio {:.3}; memory at most {} MiB",
         speed_beside / speed_alone,
         relay.most_memory_mib()

@@ -4,6 +4,7 @@
 //! somebody who writes another sender would compare with.
 
 use super::tests::{NOW, body, rules, text, with};
+use super::typed_vectors::TYPED;
 use super::*;
 use crate::domain::Hashed;
 use crate::domain::body::check_event;
@@ -169,19 +170,13 @@ fn every_vector_is_sent_as_its_source_says() {
 #[test]
 fn every_rule_that_changes_a_value_has_vectors() {
     for target in Target::ALL {
-        let is_plain = matches!(
-            target.kind(),
-            TargetKind::Text { .. }
-                | TargetKind::Texts { .. }
-                | TargetKind::Choice(_)
-                | TargetKind::Integer { .. }
-                | TargetKind::Moment
-                | TargetKind::Flag
-                | TargetKind::Locale { .. }
-                | TargetKind::OptOutType
-                | TargetKind::Contents
-        );
-        let has = VECTORS.iter().any(|(of, ..)| of.kind() == target.kind() && (!is_hashed(*target) || of == target));
+        let is_plain =
+            matches!(target.kind(), TargetKind::Text { .. } | TargetKind::Texts { .. } | TargetKind::Contents);
+        let same = |of: &Target| match (of.kind(), target.kind()) {
+            (TargetKind::Integer { .. }, TargetKind::Integer { .. }) => true,
+            (of_kind, kind) => of_kind == kind && (!is_hashed(*target) || of == target),
+        };
+        let has = VECTORS.iter().chain(TYPED).any(|(of, ..)| same(of));
         assert!(is_plain || has, "{}", target.path());
     }
 }
