@@ -17,4 +17,5 @@ pub(crate) use broker::Broker;
 pub(crate) use kafka::Kafka;
 #[allow(unused_imports, reason = "each test binary uses a part of this")]
 pub(crate) use reaper::Reaper;
+#[allow(unused_imports, reason = "each test binary uses a part of this")]
 pub(crate) use topics::Input;
