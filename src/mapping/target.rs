@@ -16,9 +16,8 @@ const GUIDE: &str = "https://developers.pinterest.com/docs/track-conversions/tra
 const ENHANCED_MATCH: &str = "https://help.pinterest.com/en/business/article/enhanced-match";
 /// Pinterest's page on limited data processing, read 2026-09.
 const LDP: &str = "https://developers.pinterest.com/docs/track-conversions/use-limited-data-processing-flag/";
-/// Pinterest's page on what else an event may say, read 2026-09; of its schemas the field is in version 5.31 first.
-const ENHANCED_CONVERSIONS: &str =
-    "https://developers.pinterest.com/docs/track-conversions/track-conversions-in-the-api/, OpenAPI 5.31";
+/// Pinterest's reference of the call, read 2026-09, when it called itself 5.31; of its schemas the field is in that one first.
+const REFERENCE: &str = "https://developers.pinterest.com/docs/api/v5/events-create/, 5.31";
 /// The targets that Pinterest never sees.
 const OWN: &str = "pinrelay";
 
@@ -217,7 +216,7 @@ targets! {
     UserHashedMaids, "user_data.hashed_maids", TargetKind::Hashes,
         "an advertising id in the case in which the device gives it; all zeros is absent; hashed", OPENAPI;
     UserCustomerType, "user_data.customer_type", TargetKind::Choice(CUSTOMER_TYPES),
-        "`new` or `returning`; not hashed; sent only where the feed sets `customer_type: send`, because Pinterest's published schema lacks it", ENHANCED_CONVERSIONS;
+        "`new` or `returning`; not hashed; sent only where the feed sets `customer_type: send`, because Pinterest's published schema lacks it", REFERENCE;
     UserClickId, "user_data.click_id", text(FREE), "the value of the `_epik` cookie, white space around it removed; not hashed", GUIDE;
     UserPartnerId, "user_data.partner_id", text(FREE), "text as it is; not hashed; only where Pinterest asked for it", GUIDE;
     UserClientIpAddress, "user_data.client_ip_address", TargetKind::IpAddress,

@@ -229,10 +229,10 @@ fn the_dashboard_shows_one_release_at_a_time() {
         assert_eq!(expression.matches(CHOSEN).count(), expression.matches("pinrelay_").count(), "{expression}");
     }
 
-    let shown = expressions.iter().find(|expression| expression.contains("pinrelay_records_unaccounted")).unwrap();
+    let shown = expressions.iter().find(|expression| expression.contains("pinrelay_records_behind")).unwrap();
     let series = |labels: &str, value: u64| {
         let labels = format!("{labels}feed=\"order\",partition=\"0\"");
-        json!({"series": format!("pinrelay_records_unaccounted{{{labels}}}"), "values": format!("{value}x2")})
+        json!({"series": format!("pinrelay_records_behind{{{labels}}}"), "values": format!("{value}x2")})
     };
     let history = json!([
         series("namespace=\"conv\",pod=\"rel-pinrelay-0\",", 1),

@@ -16,8 +16,8 @@ const WORDS: &str = "OpenAPI: enum";
 const BCP_47: &str = "OpenAPI: a locale; RFC 5646 joins subtags by hyphens";
 /// Pinterest's page on limited data processing.
 const LDP: &str = "the page on LDP: \"LDP\" in custom_data";
-/// Its page on enhanced conversions, for 5.31.
-const CUSTOMER: &str = "OpenAPI 5.31: \"new\" or \"returning\"";
+/// Its reference of the call, where that calls itself 5.31.
+const CUSTOMER: &str = "reference 5.31: \"new\" or \"returning\"";
 
 /// What comes of a value, as JSON.
 type Sent = Result<&'static str, DropReason>;
