@@ -15,13 +15,34 @@ use super::repeats::words;
 /// calls that a failed authentication too (`rdkafka_broker.c` and `rdkafka_request.c` of 2.12.1).
 const UNANSWERED: [&str; 2] = ["failed: Local: Broker transport failure", "failed: Local: Timed out"];
 
+/// Who has looked at what this process shows, and does not take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    BySasl,
+    /// Where the two may as well not trust each other.
+    ByTls,
+}
+
+/// Whether what a client was told is a refusal; that brokers are away is none.
+pub(super) fn refused(error: &KafkaError, reason: &str) -> Option<Refused> {
+    if UNANSWERED.iter().any(|words| reason.contains(words)) {
+        None
+    } else if *error == KafkaError::Global(RDKafkaErrorCode::Authentication) {
+        Some(Refused::BySasl)
+    } else if *error == KafkaError::Global(RDKafkaErrorCode::SSL) {
+        Some(Refused::ByTls)
+    } else {
+        None
+    }
+}
+
 /// Of all clients of one [`super::settings::KafkaSettings`]: its clones share what brokers said.
 #[derive(Clone, Debug, Default)]
 pub struct Credential {
     oauth_token: Option<TokenSource>,
-    /// By SASL.
+    /// [`Refused::BySasl`].
     refusals: Refusals,
-    /// By TLS, where the two may as well not trust each other.
+    /// [`Refused::ByTls`].
     handshakes: Refusals,
 }
 
@@ -71,13 +92,10 @@ impl Credential {
 
     /// What a client that is in use was told.
     pub(super) fn note(&self, error: &KafkaError, reason: &str) {
-        if UNANSWERED.iter().any(|words| reason.contains(words)) {
-            return;
-        }
-        if *error == KafkaError::Global(RDKafkaErrorCode::Authentication) {
-            self.refusals.note(words(reason));
-        } else if *error == KafkaError::Global(RDKafkaErrorCode::SSL) {
-            self.handshakes.note(words(reason));
+        match refused(error, reason) {
+            Some(Refused::BySasl) => self.refusals.note(words(reason)),
+            Some(Refused::ByTls) => self.handshakes.note(words(reason)),
+            None => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 //! librdkafka tries on for ever and says on its log alone why: a password that is refused looks to its caller like a
 //! broker that is away.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
@@ -12,6 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 
 use super::client::{self, Isolation};
+use super::credential::{self, Refused};
 use super::deadline::Deadline;
 use super::repeats::words;
 use super::settings::KafkaSettings;
@@ -19,20 +20,27 @@ use super::settings::KafkaSettings;
 /// Between two looks at what was said meanwhile.
 const SLICE: Duration = Duration::from_secs(1);
 
-/// As [`client::Logging`], and keeps the last thing that was said about a connection that failed.
+/// As [`client::Logging`], and keeps what was said last about a connection that failed.
 #[derive(Debug, Default)]
-pub(super) struct Noting(Mutex<Option<String>>);
+pub(super) struct Noting(Mutex<Said>);
+
+#[derive(Clone, Debug, Default)]
+struct Said {
+    last: Option<String>,
+    /// By a broker that has looked at what this process shows.
+    refusal: Option<String>,
+}
 
 impl Noting {
-    fn said(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ClientContext for Noting {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(words(message).to_owned());
+            self.said().last = Some(words(message).to_owned());
         }
         client::log(level, facility, message);
     }
@@ -40,6 +48,10 @@ impl ClientContext for Noting {
     fn stats(&self, _: Statistics) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // A handshake of TLS is tried again until the time is over.
+        if credential::refused(&error, reason) == Some(Refused::BySasl) {
+            self.said().refusal = Some(words(reason).to_owned());
+        }
         client::report(&error, reason);
     }
 }
@@ -67,33 +79,52 @@ pub(super) fn reach(settings: &KafkaSettings, reader: &BaseConsumer<Noting>) -> 
             error.rdkafka_error_code(),
             Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut)
         );
-        let said = reader.context().said();
-        if deadline.has_passed() || !is_silence || said.as_deref().is_some_and(is_refusal) {
-            return Err(said.unwrap_or_else(|| error.to_string()));
+        let Said { last, refusal } = reader.context().said().clone();
+        if deadline.has_passed() || !is_silence || refusal.is_some() {
+            return Err(refusal.or(last).unwrap_or_else(|| error.to_string()));
         }
     }
-}
-
-/// As librdkafka 2.12 words it (`rdkafka_sasl.c`, `rdkafka_request.c`).
-fn is_refusal(said: &str) -> bool {
-    said.contains("SASL authentication error")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_refusal_is_told_from_a_broker_that_is_away() {
+    /// As librdkafka tells of a connection that failed: by its log, and as an error in the same words.
+    fn told(code: RDKafkaErrorCode, said: &str) -> Said {
         let noting = Noting::default();
-        noting.log(RDKafkaLogLevel::Error, "FAIL", "[thrd:a:1/0]: a:1/0: Connect to ipv4#10.0.0.1:1 failed");
-        assert_eq!(noting.said().as_deref(), Some("a:1/0: Connect to ipv4#10.0.0.1:1 failed"));
-        assert!(!is_refusal(&noting.said().unwrap()));
+        noting.log(RDKafkaLogLevel::Error, "FAIL", &format!("[thrd:b:1/1]: {said} (after 310ms in state AUTH_REQ)"));
+        noting.error(KafkaError::Global(code), &format!("{said} (after 310ms in state AUTH_REQ)"));
         noting.log(RDKafkaLogLevel::Info, "GETSUB", "[thrd:main]: something else");
-        let refusal =
-            "[thrd:b]: b:1/0: SASL authentication error: Authentication failed (after 310ms in state AUTH_REQ)";
-        noting.log(RDKafkaLogLevel::Error, "FAIL", refusal);
-        assert_eq!(noting.said().as_deref(), Some("b:1/0: SASL authentication error: Authentication failed"));
-        assert!(is_refusal(&noting.said().unwrap()));
+        noting.said().clone()
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_broker_that_is_away_and_from_a_step_that_nobody_answered() {
+        use RDKafkaErrorCode::{Authentication, BrokerTransportFailure, SSL};
+        for (code, said, is_refusal) in [
+            (BrokerTransportFailure, "b:1/1: Connect to ipv4#10.0.0.1:1 failed", false),
+            (Authentication, "b:1/1: SASL authentication error: Authentication failed", true),
+            (
+                BrokerTransportFailure,
+                "b:1/1: SASL authentication error: SaslAuthenticateRequest failed: Local: Broker transport failure",
+                false,
+            ),
+            (
+                Authentication,
+                "b:1/1: SASL PLAIN mechanism handshake failed: Local: Timed out: broker's supported mechanisms: (n/a)",
+                false,
+            ),
+            (
+                Authentication,
+                "b:1/1: SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported \
+                 mechanisms: SCRAM-SHA-512",
+                true,
+            ),
+            (SSL, "b:1/1: SSL handshake failed: certificate expired", false),
+        ] {
+            let Said { last, refusal } = told(code, said);
+            assert_eq!((last.as_deref(), refusal.as_deref()), (Some(said), is_refusal.then_some(said)));
+        }
     }
 }
