@@ -210,17 +210,19 @@ fn run(consumer: BaseConsumer<Member>) {
     }
 }
 
-/// Tells the group: librdkafka sends it for static members too, once the revocation has been served.
+/// Tells the group: librdkafka does so for static members too, once the revocation has been served and no rebalance is
+/// under way, but not once it is being closed (`rd_kafka_cgrp_leave_maybe` of 2.12.1).
+///
+/// It forgets the member id when it sends the request, and waits for the answer before it is closed.
 fn leave(consumer: &BaseConsumer<Member>, member: &Member) {
     let timeouts = member.settings().timeouts;
     let deadline = Deadline::after(timeouts.drain + timeouts.transaction + timeouts.request);
+    let is_member = || !native::membership(consumer.client()).member_id.is_empty();
     consumer.unsubscribe();
-    while !member.with_holdings(|holdings| holdings.is_empty()) && !deadline.has_passed() {
+    while (is_member() || !member.with_holdings(|holdings| holdings.is_empty())) && !deadline.has_passed() {
         member.serve_commands(consumer, Deadline::after(Duration::ZERO));
         attend(consumer, member, Duration::from_millis(10));
     }
-    // The request leaves when librdkafka's own thread has seen the end of the revocation.
-    attend(consumer, member, Duration::from_millis(100));
 }
 
 /// Serves the group: the rebalance callback runs in here. No record comes, because nothing is assigned to this client.

@@ -238,7 +238,12 @@ impl Member {
         }
         for partition in self.partitions(list) {
             let assignment = self.with_holdings(|holdings| holdings.assign(partition, &member_id));
-            self.tell(ConsumerEvent::Assigned { partition, assignment });
+            // By a rebalance that was under way at the close: the shell takes no more.
+            if self.leaving().is_some() {
+                self.release(partition, assignment);
+            } else {
+                self.tell(ConsumerEvent::Assigned { partition, assignment });
+            }
         }
     }
 

@@ -7,13 +7,31 @@ use pinrelay::domain::{NextOffset, PartitionId};
 use pinrelay::kafka::consumer::Leaving;
 use pinrelay::kafka::message::ConsumerEvent;
 use pinrelay::kafka::settings::{BacklogLimits, KafkaSettings};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use tokio::time::{sleep, timeout};
 
 use crate::rig::{Member, PATIENCE, ask, create_topics, epoch_of, partition, records, settings};
 use crate::support::Broker;
 
 fn second(settings: &KafkaSettings) -> KafkaSettings {
-    KafkaSettings { identity: format!("{}-b", settings.group_id), ..settings.clone() }
+    named(settings, "b")
+}
+
+fn named(settings: &KafkaSettings, name: &str) -> KafkaSettings {
+    KafkaSettings { identity: format!("{}-{name}", settings.group_id), ..settings.clone() }
+}
+
+/// The group's state, and how many members it has.
+async fn group(broker: &Broker, settings: &KafkaSettings) -> (String, usize) {
+    let (client, name) = (broker.client(), settings.group_id.clone());
+    let asked = tokio::task::spawn_blocking(move || {
+        let client: BaseConsumer = client.create().unwrap();
+        let list = client.fetch_group_list(Some(&name), PATIENCE).unwrap();
+        let group = &list.groups()[0];
+        (group.state().to_owned(), group.members().len())
+    });
+    asked.await.unwrap()
 }
 
 /// A second member takes one of the first one's two partitions; the one that stays.
@@ -185,6 +203,31 @@ async fn a_static_member_that_leaves_hands_its_partitions_over_at_once() {
 }
 
 #[tokio::test]
+async fn a_member_that_leaves_while_the_group_rebalances_is_no_member_once_it_has_closed() {
+    let broker = Broker::shared().await;
+    let settings = settings(broker, "leaves-meanwhile");
+    create_topics(broker, &settings, 2).await;
+    let mut first = Member::join(&settings);
+    first.start(2).await;
+    let other = Member::join(&second(&settings));
+    let moving = first.revoked().await;
+    let third = Member::join(&named(&settings, "c"));
+    // Until the first one lets go of what is revoked.
+    let rebalancing = async { while group(broker, &settings).await.0 != "PreparingRebalance" {} };
+    timeout(PATIENCE, rebalancing).await.expect("a rebalance begins");
+    // The other one hears of it with a heartbeat, in a second. Before that nothing keeps it from leaving.
+    sleep(Duration::from_secs(2)).await;
+    let mut closing = tokio::spawn(other.close(Leaving::Leave));
+    if timeout(Duration::from_secs(1), &mut closing).await.is_err() {
+        moving.iter().for_each(|p| first.release(*p));
+        closing.await.unwrap();
+    }
+    assert_eq!(group(broker, &settings).await.1, 2);
+    third.close(Leaving::Leave).await;
+    first.close(Leaving::Leave).await;
+}
+
+#[tokio::test]
 async fn a_restarted_static_member_gets_its_partitions_back_and_the_other_notices_nothing() {
     let broker = Broker::shared().await;
     let settings = settings(broker, "restarted");
@@ -271,7 +314,7 @@ async fn an_offset_that_does_not_exist_is_reported_and_nothing_is_read() {
     let mut member = Member::join(&settings);
     let (p, assignment) = member.assigned().await;
     member.remote().start(p, assignment, epoch_of(p), NextOffset(1_000));
-    let event = tokio::time::timeout(PATIENCE, member.events.recv()).await.expect("an event in time");
+    let event = timeout(PATIENCE, member.events.recv()).await.expect("an event in time");
     let Some(ConsumerEvent::Failed(failure)) = event else { panic!("a failure was due, not {event:?}") };
     insta::assert_snapshot!(failure, @"a position to read from is outside its partition: records were deleted, or a topic was created again");
     member.close(Leaving::Leave).await;
@@ -281,8 +324,8 @@ async fn an_offset_that_does_not_exist_is_reported_and_nothing_is_read() {
 async fn a_member_that_was_not_polled_for_too_long_says_that_it_has_lost_its_membership() {
     let broker = Broker::shared().await;
     let mut settings = settings(broker, "not-polled");
-    settings.timeouts.session = Duration::from_secs(6);
-    settings.timeouts.max_poll = Duration::from_secs(6);
+    settings.timeouts.session = Duration::from_secs(10);
+    settings.timeouts.max_poll = Duration::from_secs(10);
     create_topics(broker, &settings, 2).await;
     let mut first = Member::join(&settings);
     let held = first.start(2).await;
