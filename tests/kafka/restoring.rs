@@ -18,6 +18,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::time::timeout;
 
 use crate::rig::{
     Member, PATIENCE, PROCESS, Writer, create_topics, outcome, part, partition, records, settings, transaction,
@@ -215,6 +216,18 @@ async fn forget_the_first(broker: &Broker, topic: &str, retention_ms: &str) {
     for altered in admin.alter_configs([&config], &AdminOptions::new()).await.unwrap() {
         altered.unwrap();
     }
+    // The controller has the setting; the broker tells of it a moment later.
+    let tells = async {
+        let topic = ResourceSpecifier::Topic(topic);
+        loop {
+            let mut told = admin.describe_configs([&topic], &AdminOptions::new()).await.unwrap();
+            let config = told.remove(0).unwrap();
+            if config.get("retention.ms").unwrap().value.as_deref() == Some(retention_ms) {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, tells).await.expect("the setting is told");
 }
 
 /// A changelog of which the window needs a part that is gone, with this retention; the settings ask for 72 hours.
@@ -259,6 +272,7 @@ async fn add_partitions(broker: &Broker, topic: &str, count: usize) {
     for added in admin.create_partitions([&NewPartitions::new(topic, count)], &AdminOptions::new()).await.unwrap() {
         added.unwrap();
     }
+    broker.knows(topic, count).await;
 }
 
 #[tokio::test]

@@ -24,8 +24,11 @@ use uuid::Uuid;
 
 use crate::support::{Broker, Input};
 
-/// Shorter than the session time-out: what waits for that has not worked.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Long enough for a machine that is busy with other things, and shorter than [`SESSION`].
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// What waits for the session time-out has not worked.
+const SESSION: Duration = Duration::from_mins(5);
 
 pub(crate) const PROCESS: Uuid = Uuid::from_u128(7);
 
@@ -41,7 +44,7 @@ pub(crate) fn settings(broker: &Broker, name: &str) -> KafkaSettings {
         credential: Credential::default(),
         group_id: name.to_owned(),
         identity: format!("{name}-a"),
-        timeouts: Timeouts::default(),
+        timeouts: Timeouts { session: SESSION, ..Timeouts::default() },
         feeds: vec![FeedTopics {
             name: "feed".to_owned(),
             input: name.to_owned(),

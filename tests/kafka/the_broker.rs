@@ -7,7 +7,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use crate::support::{Broker, Input};
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 fn values(messages: &[rdkafka::message::OwnedMessage]) -> Vec<&str> {
     messages.iter().map(|message| str::from_utf8(message.payload().unwrap()).unwrap()).collect()

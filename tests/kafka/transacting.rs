@@ -14,6 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::time::Instant;
 
 use crate::rig::{
     Member, PATIENCE, PROCESS, Writer, create_topics, outcome, part, partition, row, settings, transaction,
@@ -196,14 +197,23 @@ async fn a_topic_that_takes_smaller_records_than_it_did_at_the_start_halts_and_l
     for altered in admin.alter_configs([&config], &AdminOptions::new()).await.unwrap() {
         altered.unwrap();
     }
-    let refused = transaction(1, vec![part(0, 2)]);
-    let event = writer.commit(refused.clone()).await;
-    let TransactionEvent::Failed(TransactionFailure::Refused(why)) = event else { panic!("{event:?}") };
+    let started = Instant::now();
+    // The controller has the setting; the broker takes it up a moment later.
+    let mut taken = 0;
+    let (refused, why) = loop {
+        let next = transaction(u64::try_from(taken).unwrap() + 1, vec![part(0, 2)]);
+        match writer.commit(next.clone()).await {
+            TransactionEvent::Ended { fate: Fate::Committed(_), .. } => taken += 1,
+            TransactionEvent::Failed(TransactionFailure::Refused(why)) => break (next, why),
+            event => panic!("{event:?}"),
+        }
+        assert!(started.elapsed() < PATIENCE, "{taken} transactions are taken");
+    };
     assert_eq!(why, "a record is too large for its topic");
     let event = writer.next().await;
     let TransactionEvent::Ended { fate: Fate::Aborted(back), .. } = event else { panic!("{event:?}") };
     assert_eq!(back, refused);
-    assert_eq!(broker.read_all(&settings.audit_topic).await.len(), 0);
+    assert_eq!(broker.read_all(&settings.audit_topic).await.len(), 2 * taken);
     writer.close().await;
     member.close(Leaving::Leave).await;
 }

@@ -16,8 +16,9 @@ use tokio::time::Instant;
 
 use super::Kafka;
 
-/// How long the broker may take for one request of the set-up, on a machine that is busy with other things.
-const DEADLINE: Duration = Duration::from_mins(1);
+/// How long the broker may take for one request of the set-up, on a machine that is busy with other things, and while it
+/// starts again.
+const DEADLINE: Duration = Duration::from_mins(3);
 
 /// One record for a topic.
 #[derive(Debug, Clone, Default)]
@@ -38,21 +39,22 @@ impl Kafka {
         for created in admin.create_topics([&topic], &options).await.expect("the broker answers") {
             created.expect("the name is new and the settings are valid");
         }
-        self.knows(name).await;
+        self.knows(name, usize::try_from(partitions).expect("a count")).await;
     }
 
-    /// The controller has created the topic; the broker tells of it a moment later.
-    async fn knows(&self, topic: &str) {
+    /// Returns when the broker tells of so many partitions, which the controller has made a moment before.
+    pub(crate) async fn knows(&self, topic: &str, partitions: usize) {
         let (config, topic) = (self.client(), topic.to_owned());
         let asked = tokio::task::spawn_blocking(move || {
             let client: BaseConsumer = config.create().expect("a valid configuration");
             let deadline = Instant::now() + DEADLINE;
             loop {
                 let metadata = client.fetch_metadata(Some(&topic), DEADLINE).expect("the broker answers");
-                if metadata.topics().iter().any(|found| found.error().is_none() && !found.partitions().is_empty()) {
+                let led = |topic: &MetadataTopic| topic.partitions().iter().filter(|p| 0 <= p.leader()).count();
+                if metadata.topics().iter().any(|found| found.error().is_none() && led(found) == partitions) {
                     return;
                 }
-                assert!(Instant::now() < deadline, "the broker does not know the new topic {topic}");
+                assert!(Instant::now() < deadline, "the broker does not know {partitions} partitions of {topic}");
             }
         });
         asked.await.expect("the broker knows its topics");
@@ -133,19 +135,19 @@ impl Reader {
 
     fn read(&mut self, within: Duration, mut done: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + within;
+        let mut said = None;
         while !done(self) {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{} messages of {} in {within:?}, not enough", self.messages.len(), self.topic);
+            let found = self.messages.len();
+            assert!(!left.is_zero(), "{found} messages of {} in {within:?}, not enough: {said:?}", self.topic);
             match self.consumer.poll(left) {
                 Some(Ok(message)) => self.messages.push(message.detach()),
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     self.open.remove(&partition);
                 }
-                // While a broker is away librdkafka says so and goes on trying.
-                None
-                | Some(Err(KafkaError::MessageConsumption(
-                    RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown,
-                ))) => {}
+                None => {}
+                // While a broker is away, or knows little yet, librdkafka says so and goes on trying.
+                Some(Err(error @ KafkaError::MessageConsumption(_))) => said = Some(error),
                 Some(Err(error)) => panic!("reading {}: {error}", self.topic),
             }
         }
