@@ -1,7 +1,6 @@
 //! The registry: one process for the binary, gone when the test process is.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +11,8 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
+
+use super::support::free_port;
 
 /// A start takes ten seconds; the rest is for a machine that is busy with other things.
 const START_DEADLINE: Duration = Duration::from_mins(2);
@@ -134,8 +135,4 @@ pub(crate) async fn answered(client: &Client, method: &Method, url: &str, body: 
         }
     }
     panic!("Apicurio says nothing to {method} {url}")
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -26,10 +26,9 @@ use self::avro::Place;
 use self::forms::{Canary, Search, hex};
 use super::collector::Collector;
 use super::desk::TOKEN;
-use super::metrics::free_port;
 use super::process::{binary, run, text};
 use super::shop::{PATIENCE, Shop, Terms};
-use super::support::{Broker, Input};
+use super::support::{Broker, Input, free_port};
 
 const REGISTRY_PASSWORD: &str = "r3gistry-s3cret";
 const AUTHORIZATION: &str = "Bearer c0llector-s3cret";

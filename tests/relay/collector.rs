@@ -20,8 +20,8 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
-use super::metrics::free_port;
 use super::shop::PATIENCE;
+use super::support::free_port;
 
 /// What it was sent.
 #[derive(Clone, Default)]

@@ -24,7 +24,7 @@ use super::desk::{AD_ACCOUNT, TOKEN};
 use super::helm::{NAMESPACE, Rendered, container, items, root};
 use super::process::{run, text};
 use super::shop::{PATIENCE, Shop, Terms};
-use super::support::{Broker, Reaper};
+use super::support::{Broker, Reaper, free_port};
 
 /// Between two looks at a probe.
 const AGAIN: Duration = Duration::from_millis(20);
@@ -210,16 +210,6 @@ async fn make_topics(shop: &Shop<'_>, rendered: &Rendered) {
     assert_eq!(hook.ended().await, 0, "{}", hook.logs().await);
 }
 
-/// A port for the admin pages, below those that the system gives to outgoing connections.
-fn admin_port() -> u16 {
-    loop {
-        let port = rand::random_range(10_000..20_000);
-        if std::net::TcpListener::bind(("0.0.0.0", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_image_says_its_version_and_explains_a_record_without_a_shell_and_without_rights() {
     let restricted = ["--rm", "--read-only", "--user=65532", "--cap-drop=ALL", "--network=none"];
@@ -247,7 +237,7 @@ async fn the_image_says_its_version_and_explains_a_record_without_a_shell_and_wi
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_rendered_hook_and_the_rendered_pod_run_as_they_are_and_deliver() {
     let mut shop = Shop::without_topics(Broker::shared().await, "deployed", 91, Terms::default()).await;
-    let rendered = render(&shop, admin_port());
+    let rendered = render(&shop, free_port());
     make_topics(&shop, &rendered).await;
 
     let spec = &rendered.pod()["spec"];
@@ -268,7 +258,7 @@ async fn the_rendered_hook_and_the_rendered_pod_run_as_they_are_and_deliver() {
 async fn a_rolling_restart_of_three_pods_under_load_leaves_no_doubt_and_posts_nothing_twice() {
     let mut shop = Shop::without_topics(Broker::shared().await, "rolling", 92, Terms::default()).await;
     shop.desk.faults([(When::Always, Fault::Delay { ms: 20, spread_ms: 0, at: Stage::AfterTaking })]);
-    let releases: Vec<_> = (0..3).map(|_| render(&shop, admin_port())).collect();
+    let releases: Vec<_> = (0..3).map(|_| render(&shop, free_port())).collect();
     make_topics(&shop, &releases[0]).await;
     let start = |ordinal: usize| {
         Pod::start(&releases[ordinal], &releases[ordinal].pod()["spec"], &format!("rel-pinrelay-{ordinal}"))

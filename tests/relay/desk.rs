@@ -17,6 +17,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use super::support::free_port;
+
 pub(crate) const AD_ACCOUNT: &str = "549755885175";
 pub(crate) const TOKEN: &str = "token-of-the-tests";
 
@@ -39,7 +41,8 @@ impl Desk {
         settings.tokens = Tokens::Only(vec![Secret::new(TOKEN.to_owned())]);
         settings.faults = script([]);
         let sandbox = Sandbox::new(settings);
-        let listener = listener().await;
+        // On a port that nobody takes while the desk is away.
+        let listener = TcpListener::bind(("127.0.0.1", free_port())).await.expect("the port is free");
         let address = listener.local_addr().unwrap();
         let server = Some(serve(&sandbox, listener));
         Self { sandbox, address, server }
@@ -146,14 +149,4 @@ fn serve(sandbox: &Sandbox, listener: TcpListener) -> Server {
         stopped.await.ok();
     }));
     Server { stop, serving }
-}
-
-/// On a port below those that the system gives to outgoing connections: nobody takes it while the desk is away.
-async fn listener() -> TcpListener {
-    loop {
-        let port: u16 = rand::random_range(10_000..20_000);
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
-            return listener;
-        }
-    }
 }

@@ -1,23 +1,11 @@
 //! What a real process shows at `/metrics`.
 
-use std::net::TcpListener;
-
 use pinrelay::domain::OutcomeKind;
 use pinrelay::telemetry::{Kind, Metric};
 
 use super::account::Account;
 use super::shop::{PATIENCE, Shop, Terms};
-use super::support::Broker;
-
-/// A port that is free now, below those that the system gives to outgoing connections.
-pub(crate) fn free_port() -> u16 {
-    loop {
-        let port = rand::random_range(10_000..20_000);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
+use super::support::{Broker, free_port};
 
 /// A page of a relay, as text in Prometheus' format.
 pub(crate) struct Page(String);

@@ -8,9 +8,9 @@ use pinrelay::pinterest::sandbox::{Fault, Stage, Stats, When};
 use tokio::time::timeout;
 
 use super::account::Account;
-use super::metrics::{Page, free_port};
+use super::metrics::Page;
 use super::shop::{PATIENCE, Shop, Terms};
-use super::support::Broker;
+use super::support::{Broker, free_port};
 
 /// With the waits below, the longest wait is reached and several of them pass.
 const CALLS_AWAY: u64 = 12;

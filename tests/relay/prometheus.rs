@@ -9,9 +9,8 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::helm::{self, chart, items};
-use super::metrics::free_port;
 use super::shop::{PATIENCE, Shop, Terms};
-use super::support::Broker;
+use super::support::{Broker, free_port};
 
 /// Killed when it is dropped.
 struct Prometheus {

@@ -10,9 +10,10 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use super::account::Account;
-use super::metrics::{Page, free_port};
+use super::metrics::Page;
 use super::process::{run, text};
 use super::shop::{PATIENCE, Shop, Terms};
+use super::support::free_port;
 use super::support::secured::{PLAIN_PASSWORD, Secured, USER, Way};
 
 static SECURED: OnceCell<Secured> = OnceCell::const_new();

@@ -13,7 +13,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use super::image::KafkaImage;
-use super::kafka::{Kafka, free_port};
+use super::kafka::Kafka;
+use super::ports::free_port;
 use super::reaper::Reaper;
 
 /// A start takes 3 s; the rest is for a machine that is busy with other things.

@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::broker::START_DEADLINE;
 use super::image::KafkaImage;
-use super::kafka::{Kafka, free_port};
+use super::kafka::Kafka;
+use super::ports::free_port;
 use super::reaper::Reaper;
 
 /// Brokers, each a controller as well.

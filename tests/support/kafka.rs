@@ -1,6 +1,5 @@
 //! A Kafka as its clients see it: one broker or several.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -52,16 +51,5 @@ impl Kafka {
             client.fetch_metadata(None, ANSWER_DEADLINE).map(drop)
         });
         asked.await.expect("asking does not panic").expect("the broker answers");
-    }
-}
-
-/// A port that nobody listens on, from below the range that the system gives to outgoing connections: a client that
-/// looks for a stopped broker could otherwise be given the broker's own port, and connect to itself.
-pub(super) fn free_port() -> u16 {
-    loop {
-        let port = rand::random_range(20_000..32_000);
-        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
-            return port;
-        }
     }
 }

@@ -8,6 +8,7 @@ mod broker;
 pub(crate) mod cluster;
 mod image;
 mod kafka;
+mod ports;
 mod reaper;
 pub(crate) mod secured;
 mod topics;
@@ -15,6 +16,8 @@ mod topics;
 #[allow(unused_imports, reason = "each test binary uses a part of this")]
 pub(crate) use broker::Broker;
 pub(crate) use kafka::Kafka;
+#[allow(unused_imports, reason = "each test binary uses a part of this")]
+pub(crate) use ports::free_port;
 #[allow(unused_imports, reason = "each test binary uses a part of this")]
 pub(crate) use reaper::Reaper;
 #[allow(unused_imports, reason = "each test binary uses a part of this")]

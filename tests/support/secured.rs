@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use super::cluster::docker;
 use super::image::{KafkaImage, SETTINGS};
-use super::kafka::{Kafka, free_port};
+use super::kafka::Kafka;
+use super::ports::free_port;
 use super::reaper::Reaper;
 
 pub(crate) const USER: &str = "relay";

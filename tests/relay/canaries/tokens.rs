@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::forms::{Canary, Search};
 use super::{Aviary, REGISTRY, assert_nothing_is_shown, bytes, pages, registry, sell};
-use crate::metrics::free_port;
 use crate::process::{binary, run, text};
 use crate::secured::{jwt, refused_jwt, secured};
 use crate::shop::{PATIENCE, Shop, Terms};
+use crate::support::free_port;
 use crate::support::secured::Way;
 
 /// Of the configuration, each in a variable of this name.
