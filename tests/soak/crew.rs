@@ -14,6 +14,9 @@ use super::shop::{PATIENCE, Shop};
 
 const INSTANCES: [&str; 3] = ["one", "two", "three"];
 
+/// Until every record has its row, after the last fault.
+const SETTLED: Duration = Duration::from_mins(10);
+
 /// The processes of one group; one of them is in trouble at a time.
 pub(crate) struct Crew {
     /// Absent while it is down.
@@ -92,14 +95,22 @@ impl Crew {
 
     /// Starts again what ends until everything is settled; then all leave in order.
     pub(crate) async fn finish(mut self, shop: &mut Shop<'_>, progress: &Progress, report: &mut Report) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + SETTLED;
         while progress.now() != *shop.ends() {
             assert!(Instant::now() < deadline, "not settled: {:?} of {:?}", progress.now(), shop.ends());
             self.start_what_ended(shop, report);
             sleep(Duration::from_millis(100)).await;
         }
         for relay in self.relays.into_values() {
-            relay.expect("all are up").leave(PATIENCE).await;
+            let mut relay = relay.expect("all are up");
+            if relay.has_ended().is_none() {
+                relay.signal(Signal::Terminate);
+            }
+            // One that was frozen last may find out only now that others have its partitions.
+            let status = relay.ended(PATIENCE).await;
+            if status.code() != Some(0) {
+                report.ended_by_itself(status);
+            }
         }
     }
 }

@@ -158,7 +158,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// How long one answer may take; without a broker there is none.
-    const ANSWER: Duration = Duration::from_secs(3);
+    const ANSWER: Duration = Duration::from_secs(10);
 
     /// Between two questions.
     const AGAIN: Duration = Duration::from_millis(200);

@@ -17,8 +17,8 @@ use super::kafka::Kafka;
 use super::ports::free_port;
 use super::reaper::Reaper;
 
-/// A start takes 3 s; the rest is for a machine that is busy with other things.
-pub(super) const START_DEADLINE: Duration = Duration::from_mins(2);
+/// A start takes 3 s, and of three brokers together a few more; the rest is for a machine that is busy with other things.
+pub(super) const START_DEADLINE: Duration = Duration::from_mins(5);
 
 /// Talks to the container engine for all tests: each test has a runtime of its own, and a connection that one of them
 /// opened would end with it.
@@ -49,6 +49,16 @@ impl Broker {
 
     /// A broker for one test alone, which may take it away. Gone when it is dropped.
     pub(crate) async fn start() -> Self {
+        Self::start_with([]).await
+    }
+
+    /// As [`Self::start`], and its controller misses it only after five minutes: else a thaw begins with partitions that
+    /// have no leader. Not for a broker that is killed: it would not be let in again before that.
+    pub(crate) async fn start_to_be_frozen() -> Self {
+        Self::start_with([("KAFKA_BROKER_SESSION_TIMEOUT_MS", "300000")]).await
+    }
+
+    async fn start_with<const N: usize>(settings: [(&'static str, &'static str); N]) -> Self {
         let port = free_port();
         let name = format!("{}-{port}", KafkaImage::NAME);
         let reaper = Reaper::watch(&name);
@@ -64,6 +74,7 @@ impl Broker {
                     host.port_bindings = Some([(format!("{port}/tcp"), Some(vec![binding]))].into());
                 })
                 .with_startup_timeout(START_DEADLINE);
+            let request = settings.iter().fold(request, |request, (key, value)| request.with_env_var(*key, *value));
             ContainerResult::Ok(Arc::new(ManuallyDrop::new(request.start().await?)))
         })
         .await
