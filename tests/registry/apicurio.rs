@@ -19,10 +19,11 @@ const START_DEADLINE: Duration = Duration::from_mins(2);
 
 /// Apicurio answers within milliseconds, but now and then an answer that its own log has does not arrive: of 4,200
 /// requests for a path that it does not know, on an idle machine, 1 to 6 in three trials; once of a registered schema.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+/// Several such silences are over before the relay, which stands behind the same question, asks again after ten seconds.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How often a request is asked again for that.
-const TRIES: u32 = 5;
+const TRIES: u32 = 30;
 
 static SHARED: OnceCell<Apicurio> = OnceCell::const_new();
 
@@ -79,7 +80,10 @@ impl Apicurio {
             assert!(Instant::now() < deadline, "the registry does not start; its log: {}", log.display());
             sleep(Duration::from_millis(100)).await;
         }
-        Self { url: format!("http://127.0.0.1:{port}/apis/ccompat/v7"), client, _shell: shell }
+        let apicurio = Self { url: format!("http://127.0.0.1:{port}/apis/ccompat/v7"), client, _shell: shell };
+        // What the first schema is slow for is over before a relay asks.
+        apicurio.register("the-first-value", &json!("string")).await;
+        apicurio
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -115,8 +119,8 @@ impl Apicurio {
     }
 }
 
-/// What Apicurio answers; asked again where it says nothing, which changes nothing: whatever is registered or set twice is
-/// there once.
+/// What Apicurio answers; asked again where it says nothing or hangs up, which changes nothing: whatever is registered or
+/// set twice is there once.
 pub(crate) async fn answered(client: &Client, method: &Method, url: &str, body: Bytes) -> (StatusCode, Bytes) {
     for _ in 0..TRIES {
         let request = client
@@ -130,8 +134,7 @@ pub(crate) async fn answered(client: &Client, method: &Method, url: &str, body: 
         };
         match answer.await {
             Ok(answer) => return answer,
-            Err(error) if error.is_timeout() => println!("Apicurio says nothing to {method} {url}: asked again"),
-            Err(error) => panic!("{method} {url}: {error}"),
+            Err(error) => println!("Apicurio says nothing to {method} {url}, which is asked again: {error}"),
         }
     }
     panic!("Apicurio says nothing to {method} {url}")

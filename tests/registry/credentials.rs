@@ -34,7 +34,8 @@ async fn wrong_credentials_end_the_start_with_a_message_and_are_read_again_while
     let request = format!("GET /schemas/ids/{second}");
     stage.write_framed(0, &[(first, lead("2")), (second, [lead("3"), vec![2]].concat())]).await;
     stage.write_framed(1, &[(first, lead("4"))]).await;
-    stage.proxy.asked(&request, 1).await;
+    // The second time a second after the first was told.
+    stage.proxy.asked(&request, 2).await;
     let rows = stage.rows(3).await;
     assert_eq!((outcomes(&rows, 0), outcomes(&rows, 1)), (vec![("delivered", 2)], vec![("delivered", 1)]));
     assert!(stage.logged().contains("the registry gives no schema; records wait"), "{}", stage.logged());

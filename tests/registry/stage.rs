@@ -80,11 +80,11 @@ impl Stage {
     pub(crate) fn config(&self, registry: &str) -> PathBuf {
         let Self { name, framing, .. } = self;
         let text = format!(
-            "kafka: {{bootstrap: \"{bootstrap}\", group_id: {name}, instance_id: a, session_timeout: 6s, \
-             transaction_timeout: 2s, drain_deadline: 3s, termination_grace: 10s}}\n\
+            "kafka: {{bootstrap: \"{bootstrap}\", group_id: {name}, instance_id: a, session_timeout: 45s, \
+             transaction_timeout: 15s, drain_deadline: 30s, termination_grace: 1m}}\n\
              audit: {{topic: {audit}}}\n\
              registry: {{url: \"{registry_url}\", {registry}}}\n\
-             pipeline: {{answer_timeout: 2s, connect_timeout: 1s}}\n\
+             pipeline: {{answer_timeout: 20s, connect_timeout: 10s}}\n\
              lanes:\n  - {{name: main, ad_account_id: \"{AD_ACCOUNT}\", token: {{file: token}}, base_url: \"{url}\"}}\n\
              feeds:\n  - {{name: lead, topic: {topic}, schema: lead.avsc, framing: {framing}, lane: main}}\n",
             bootstrap = self.broker.bootstrap(),
