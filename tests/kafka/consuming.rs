@@ -219,7 +219,9 @@ async fn a_member_that_leaves_while_the_group_rebalances_is_no_member_once_it_ha
     sleep(Duration::from_secs(2)).await;
     let mut closing = tokio::spawn(other.close(Leaving::Leave));
     if timeout(Duration::from_secs(1), &mut closing).await.is_err() {
-        moving.iter().for_each(|p| first.release(*p));
+        for p in &moving {
+            first.release(*p);
+        }
         closing.await.unwrap();
     }
     assert_eq!(group(broker, &settings).await.1, 2);

@@ -202,11 +202,12 @@ async fn a_topic_that_takes_smaller_records_than_it_did_at_the_start_halts_and_l
     let mut taken = 0;
     let (refused, why) = loop {
         let next = transaction(u64::try_from(taken).unwrap() + 1, vec![part(0, 2)]);
-        match writer.commit(next.clone()).await {
-            TransactionEvent::Ended { fate: Fate::Committed(_), .. } => taken += 1,
-            TransactionEvent::Failed(TransactionFailure::Refused(why)) => break (next, why),
-            event => panic!("{event:?}"),
+        let event = writer.commit(next.clone()).await;
+        if let TransactionEvent::Failed(TransactionFailure::Refused(why)) = event {
+            break (next, why);
         }
+        assert!(matches!(&event, TransactionEvent::Ended { fate: Fate::Committed(_), .. }), "{event:?}");
+        taken += 1;
         assert!(started.elapsed() < PATIENCE, "{taken} transactions are taken");
     };
     assert_eq!(why, "a record is too large for its topic");

@@ -115,7 +115,7 @@ async fn without_a_broker_a_process_that_is_told_to_stop_ends_and_nothing_is_los
     broker.pause().await;
     relay.signal(Signal::Terminate);
     // Its grace, which is what a stop may take.
-    assert_eq!(relay.ended(Duration::from_secs(60)).await.code(), Some(0));
+    assert_eq!(relay.ended(Duration::from_mins(1)).await.code(), Some(0));
 
     broker.unpause().await;
     let mut relay = shop.spawn("a");

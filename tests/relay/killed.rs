@@ -17,9 +17,12 @@ use super::support::Broker;
 const ANSWERS_AFTER_MS: u64 = 40;
 
 /// Long enough for a kill before the answer, and within the time for which an answer is waited for.
-const ANSWERS_LATE_MS: u64 = 1_500;
+const ANSWERS_LATE_MS: u64 = 5_000;
 
-/// `session_timeout` of the processes.
+/// Others take over when the session is over and the last transaction has been given up.
+const FAILOVER: &str = "session_timeout: 6s, transaction_timeout: 5s, drain_deadline: 30s, termination_grace: 1m";
+
+/// The session of [`FAILOVER`].
 const SESSION: Duration = Duration::from_secs(6);
 
 /// Most events of one process that are posted and not answered: `batch_events` times `concurrency`.
@@ -52,7 +55,8 @@ async fn of_two_processes_one_is_killed_with_work_under_way_and_the_other_takes_
 }
 
 async fn play(broker: &Broker, seed: u64, records: u64) -> (Line, Vec<String>) {
-    let mut shop = Shop::open(broker, &format!("killed-{seed}"), seed, Terms::default()).await;
+    let terms = Terms { times: FAILOVER, ..Terms::default() };
+    let mut shop = Shop::open(broker, &format!("killed-{seed}"), seed, terms).await;
     shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, spread_ms: 0, at: Stage::AfterTaking })]);
     let (one, other) = (shop.spawn("one"), shop.spawn("other"));
     let [of_one, of_other] = shop.shared_by(["one", "other"]).await;
@@ -165,7 +169,8 @@ async fn a_killed_process_that_starts_again_takes_up_what_it_left() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_frozen_until_others_have_its_partitions_changes_nothing_when_it_goes_on() {
-    let mut shop = Shop::open(Broker::shared().await, "frozen-process", 31, Terms::slow()).await;
+    let terms = Terms { times: FAILOVER, ..Terms::slow() };
+    let mut shop = Shop::open(Broker::shared().await, "frozen-process", 31, terms).await;
     shop.desk.faults([(When::Always, Fault::Delay { ms: ANSWERS_AFTER_MS, spread_ms: 0, at: Stage::AfterTaking })]);
     let (one, other) = (shop.spawn("one"), shop.spawn("other"));
     let [of_one, _] = shop.shared_by(["one", "other"]).await;

@@ -57,25 +57,26 @@ async fn while_one_partition_is_restored_the_others_are_read_and_posted() {
     Account::of(&shop).await.assert_calm();
 }
 
+/// Of a process that waits for the hanging transaction. The others have all the time that they need to restore.
+const IMPATIENT: &str = "session_timeout: 45s, transaction_timeout: 15s, drain_deadline: 30s, termination_grace: 1m, \
+                         restore_patience: 1s";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restore_without_headway_ends_the_process_and_says_what_may_stand_in_its_way() {
-    let terms = Terms {
-        times: "session_timeout: 6s, transaction_timeout: 2s, drain_deadline: 3s, termination_grace: 10s, \
-                restore_patience: 1s",
-        ..Terms::default()
-    };
-    let mut shop = Shop::open(Broker::shared().await, "stuck-restore", 92, terms).await;
+    let mut shop = Shop::open(Broker::shared().await, "stuck-restore", 92, Terms::default()).await;
     shop.sell(300).await;
     let first = shop.spawn("a");
     shop.settled().await;
     first.leave(PATIENCE).await;
     let open = OpenTransaction::in_changelog(&shop, DemoFeed::Order, 1).await;
+    shop.terms.times = IMPATIENT;
     let mut second = shop.spawn("a");
     assert_eq!(second.ended(PATIENCE).await.code(), Some(75));
     let log = shop.logs().pop().unwrap();
     assert!(log.contains("a restore has made no headway for"), "{log}");
     assert!(log.contains("find-hanging"), "{log}");
     open.abort().await;
+    shop.terms.times = Terms::default().times;
     let third = shop.spawn("a");
     shop.sell(300).await;
     shop.settled().await;

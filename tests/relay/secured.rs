@@ -182,7 +182,8 @@ pub(crate) fn refused_jwt(life: Duration) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_that_is_replaced_before_it_expires_is_shown_by_the_same_clients() {
-    const LIFE: Duration = Duration::from_secs(15);
+    // Far longer than a start takes, and the part of it that is left when clients ask for the next one, a fifth.
+    const LIFE: Duration = Duration::from_secs(40);
     let broker = secured().await;
     let mut shop = Shop::without_topics(broker, "by-oauth", 134, terms(broker, Way::Oauth, "")).await;
     let file = shop.folder().join("jwt");
@@ -204,7 +205,7 @@ async fn a_token_that_is_replaced_before_it_expires_is_shown_by_the_same_clients
     fs::write(shop.folder().join("next"), &second).unwrap();
     fs::rename(shop.folder().join("next"), &file).unwrap();
     // Beyond the life of the first one, and of the connections that showed it.
-    let until = Instant::now() + LIFE * 2;
+    let until = Instant::now() + LIFE + Duration::from_secs(10);
     while Instant::now() < until {
         shop.sell(100).await;
         shop.settled().await;
@@ -218,9 +219,9 @@ async fn a_token_that_is_replaced_before_it_expires_is_shown_by_the_same_clients
     for hidden in [&first, &short, &second] {
         assert!(!log.contains(hidden.as_str()), "a token is in the log");
     }
-    // A connection that breaks during the handshake is opened again; the client library tells of it in the words of a
-    // refusal, but for its cause.
-    let told: Vec<&str> = log.lines().filter(|line| !line.contains("Local: Broker transport failure")).collect();
+    // A handshake that nobody answers is tried again; the client library tells of it in the words of a refusal, but for
+    // its cause, which lies on this side.
+    let told: Vec<&str> = log.lines().filter(|line| !line.contains("failed: Local: ")).collect();
     for trouble in ["token for Kafka", "Authentication failed", "SASL", "a new credential of Kafka"] {
         assert_eq!(told.iter().filter(|line| line.contains(trouble)).count(), 0, "{trouble}: {log}");
     }
@@ -230,16 +231,15 @@ async fn a_token_that_is_replaced_before_it_expires_is_shown_by_the_same_clients
 async fn a_token_that_brokers_refuse_before_its_time_is_told_and_the_next_one_is_taken_at_once() {
     let broker = secured().await;
     let port = free_port();
-    let times = "session_timeout: 30s, transaction_timeout: 2s, drain_deadline: 3s, termination_grace: 10s";
     let watch = format!("admin: {{listen: \"127.0.0.1:{port}\"}}\n");
-    let terms = Terms { times, watch, ..terms(broker, Way::Oauth, "") };
+    let terms = Terms { watch, ..terms(broker, Way::Oauth, "") };
     let mut shop = Shop::without_topics(broker, "by-refused-token", 135, terms).await;
     let [next, file] = ["next", "jwt"].map(|name| shop.folder().join(name));
     let put = |token: &str| {
         fs::write(&next, token).unwrap();
         fs::rename(&next, &file).unwrap();
     };
-    let (short, ample) = (Duration::from_secs(15), Duration::from_mins(10));
+    let (short, ample) = (Duration::from_secs(40), Duration::from_mins(10));
     put(&jwt(ample));
     shop.create_topics().await;
     put(&jwt(short));

@@ -27,7 +27,8 @@ pub(crate) type Place = (DemoFeed, i32, i64);
 /// What a test may want otherwise; the rest of the configuration is the same for all.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
-    /// Of session, transaction and drain: short by default, so that failover takes seconds.
+    /// Of session, transaction and drain: by default longer than any pause of a busy machine, so that nobody is given up
+    /// who lives. Where a test waits for one of them, it says a shorter one.
     pub(crate) times: &'static str,
     pub(crate) pipeline: &'static str,
     pub(crate) lane: &'static str,
@@ -56,8 +57,8 @@ pub(crate) struct Terms {
 impl Default for Terms {
     fn default() -> Self {
         Self {
-            times: "session_timeout: 6s, transaction_timeout: 2s, drain_deadline: 3s, termination_grace: 10s",
-            pipeline: "answer_timeout: 2s, connect_timeout: 1s",
+            times: "session_timeout: 45s, transaction_timeout: 15s, drain_deadline: 30s, termination_grace: 1m",
+            pipeline: "answer_timeout: 20s, connect_timeout: 10s",
             lane: "batch_events: 200, concurrency: 4, backoff_min: 50ms, backoff_max: 1s",
             more_lanes: |_| String::new(),
             lane_of: |_| "main",
@@ -88,7 +89,8 @@ pub(crate) struct Shop<'b> {
     pub(crate) desk: Desk,
     pub(crate) name: String,
     seed: u64,
-    terms: Terms,
+    /// Of the processes that are spawned from now on.
+    pub(crate) terms: Terms,
     folder: TempDir,
     generator: Generator,
     /// Records that the generator has given.

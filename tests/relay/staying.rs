@@ -12,8 +12,8 @@ use super::support::Broker;
 /// Nobody gives up before the test lets the answers come; what is sold together is posted together.
 fn terms() -> Terms {
     Terms {
-        times: "session_timeout: 6s, transaction_timeout: 2s, drain_deadline: 90s, termination_grace: 100s",
-        pipeline: "answer_timeout: 80s, connect_timeout: 1s",
+        times: "session_timeout: 45s, transaction_timeout: 5s, drain_deadline: 90s, termination_grace: 2m",
+        pipeline: "answer_timeout: 80s, connect_timeout: 10s",
         lane: "linger: 1s, concurrency: 4, backoff_min: 50ms, backoff_max: 1s",
         ..Terms::default()
     }

@@ -1,11 +1,13 @@
 //! A trace that begins in a record's header goes on through the post to the audit row's header.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use rdkafka::Message;
 use rdkafka::message::{Headers, OwnedMessage};
+use tokio::time::{Instant, sleep};
 
 use super::account::Account;
 use super::collector::{Collector, Real};
@@ -33,6 +35,22 @@ fn context(span: &Span) -> String {
     format!("00-{}-{}-01", hex(&span.trace_id), hex(&span.span_id))
 }
 
+fn is_of_record(span: &Span) -> bool {
+    span.name != "post events"
+}
+
+/// The records that the metrics count.
+fn relayed(collector: &Collector) -> usize {
+    let metrics = collector.metrics();
+    let Some(of_records) = metrics.iter().find(|metric| metric.name == "pinrelay.records") else { return 0 };
+    let Some(metric::Data::Sum(sum)) = &of_records.data else { panic!("{of_records:?}") };
+    let counts = sum.data_points.iter().map(|point| match point.value {
+        Some(number_data_point::Value::AsInt(count)) => count,
+        _ => panic!("{point:?}"),
+    });
+    usize::try_from(counts.sum::<i64>()).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trace_goes_on_from_the_record_through_the_post_to_the_audit_row() {
     let collector = Collector::default();
@@ -48,6 +66,13 @@ async fn a_trace_goes_on_from_the_record_through_the_post_to_the_audit_row() {
     }
     let relay = shop.spawn("a");
     shop.settled().await;
+    // The last export of a process that stops has three seconds.
+    let deadline = Instant::now() + PATIENCE;
+    let told = || collector.spans().iter().filter(|span| is_of_record(span)).count();
+    while told() < of_each || relayed(&collector) < shop.planned.len() {
+        assert!(Instant::now() < deadline, "{} records are told of", relayed(&collector));
+        sleep(Duration::from_millis(20)).await;
+    }
     relay.leave(PATIENCE).await;
     Account::of(&shop).await.assert_calm();
 
@@ -61,7 +86,7 @@ async fn a_trace_goes_on_from_the_record_through_the_post_to_the_audit_row() {
     assert_eq!(by_header.len(), of_each, "each watched record has a span of its own");
 
     let spans = collector.spans();
-    let (posts, records): (Vec<_>, Vec<_>) = spans.iter().partition(|span| span.name == "post events");
+    let (records, posts): (Vec<_>, Vec<_>) = spans.iter().partition(|span| is_of_record(span));
     assert_eq!(records.len(), of_each);
     let posts: HashMap<String, &Span> = posts.into_iter().map(|span| (context(span), span)).collect();
     let [_, trace, caller, _] = WATCHED.split('-').collect::<Vec<_>>()[..] else { panic!("four fields") };
@@ -78,12 +103,5 @@ async fn a_trace_goes_on_from_the_record_through_the_post_to_the_audit_row() {
     }
     assert!(of_each / 2 < n_posted, "{n_posted} records were posted");
 
-    let metrics = collector.metrics();
-    let of_records = metrics.iter().find(|metric| metric.name == "pinrelay.records").expect("it is sent");
-    let Some(metric::Data::Sum(sum)) = &of_records.data else { panic!("{of_records:?}") };
-    let counts = sum.data_points.iter().map(|point| match point.value {
-        Some(number_data_point::Value::AsInt(count)) => count,
-        _ => panic!("{point:?}"),
-    });
-    assert_eq!(usize::try_from(counts.sum::<i64>()).unwrap(), rows.len());
+    assert_eq!(relayed(&collector), rows.len());
 }
