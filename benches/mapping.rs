@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
+use pinrelay::domain::body::check_event;
 use pinrelay::domain::{AdAccountId, Hashed, LaneId, Mapped, UnixMillis};
 use pinrelay::mapping::{Decoder, Draft, EventRules, LaneRule, Mapper, Overrides, PhoneRegion, Plan, finish};
 use rustix::time::{ClockId, clock_gettime};
@@ -33,14 +34,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err("the sample is no event".into());
         };
         title(phones, payload.len(), event.body.len());
-        measure(&decoder, &mapper, &payload)?;
+        measure(&decoder, &mapper, &payload, &event.body)?;
     }
     Ok(())
 }
 
-fn measure(decoder: &Decoder, mapper: &Mapper, payload: &[u8]) -> Result<(), Box<dyn Error>> {
+fn measure(decoder: &Decoder, mapper: &Mapper, payload: &[u8], body: &[u8]) -> Result<(), Box<dyn Error>> {
     let whole = fastest(|| drop(black_box(mapper.map(decoder, black_box(payload), NOW))));
-    print("decode, map, hash, encode", whole, whole);
+    print("decode, map, hash, encode, check", whole, whole);
 
     let decode = fastest(|| {
         let mut draft = Draft::new();
@@ -53,7 +54,7 @@ fn measure(decoder: &Decoder, mapper: &Mapper, payload: &[u8]) -> Result<(), Box
     let rules = rules()?;
     let mut draft = Draft::new();
     decoder.decode(payload, &mut draft)?;
-    print("map, hash, encode alone", fastest(|| drop(black_box(finish(black_box(&draft), &rules, NOW)))), whole);
+    print("map, hash, encode, check alone", fastest(|| drop(black_box(finish(black_box(&draft), &rules, NOW)))), whole);
 
     let hashed = ["ines.marlow@example.com", "442079460018", "inés", "marlow", "19900101", "C-20931"];
     let sha = fastest(|| {
@@ -62,6 +63,8 @@ fn measure(decoder: &Decoder, mapper: &Mapper, payload: &[u8]) -> Result<(), Box
         }
     });
     print("six hashes alone", sha, whole);
+
+    print("check alone", fastest(|| drop(black_box(check_event(black_box(body))))), whole);
 
     let schema = Schema::parse_str(SCHEMA)?;
     let plain = GenericDatumReader::builder(&schema).build()?;
@@ -127,5 +130,5 @@ fn title(phones: &str, avro_bytes: usize, json_bytes: usize) {
 fn print(part: &str, time: Duration, whole: Duration) {
     let rate = 1.0 / time.as_secs_f64();
     let share = time.as_secs_f64() / whole.as_secs_f64();
-    println!("  {part:<28} {:>9.0} /s  {:>6} ns  {share:>5.2} of the whole", rate, time.as_nanos());
+    println!("  {part:<32} {:>9.0} /s  {:>6} ns  {share:>5.2} of the whole", rate, time.as_nanos());
 }

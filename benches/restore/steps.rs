@@ -1,12 +1,12 @@
 //! The longest step of a core whose window is full: new keys come, old ones go by the bound and by time.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use bytes::Bytes;
 use pinrelay::domain::{
-    Answer, Answered, Attempt, BatchId, BootTime, ChangelogOffset, ConversionEvent, Epoch, EventFacts, Fate, FeedId,
-    InDoubtPolicy, LaneId, Mapped, Now, Offset, Origin, PartitionId, PostBy, Reason, Record, Transaction, UnixMillis,
-    UnixSeconds, Verdict, Written,
+    Answer, Answered, Attempt, BatchId, BootTime, ChangelogOffset, ConversionEvent, Epoch, EventBody, EventFacts, Fate,
+    FeedId, InDoubtPolicy, LaneId, Mapped, Now, Offset, Origin, PartitionId, PostBy, Reason, Record, Transaction,
+    UnixMillis, UnixSeconds, Verdict, Written,
 };
 use pinrelay::pipeline::{Effect, Input, Pipeline, Restored};
 use rustix::time::{ClockId, clock_gettime};
@@ -74,6 +74,13 @@ pub(super) fn run(restored: Restored, keys: u64) {
     );
 }
 
+/// The body of every event.
+static BODY: LazyLock<EventBody> = LazyLock::new(|| {
+    let event = r#"{"event_name":"lead","action_source":"web","event_time":1790000000,"event_id":"1",
+        "user_data":{"client_ip_address":"192.0.2.7","client_user_agent":"pinrelay"}}"#;
+    EventBody::try_new(event).expect("it is as the description says")
+});
+
 fn record(n: u64) -> Input {
     let event = ConversionEvent {
         key: key(n),
@@ -81,7 +88,7 @@ fn record(n: u64) -> Input {
         policy: InDoubtPolicy::Resend,
         event_time: UnixSeconds(1_790_000_000),
         post_by: PostBy { at: UnixMillis(i64::MAX), otherwise: Reason::TooOld },
-        body: Bytes::from_static(&[b'x'; 860]),
+        body: BODY.clone(),
         facts: Box::new(EventFacts::default()),
     };
     Input::Record {

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-
+use super::body::EventBody;
 use super::changelog::InDoubtPolicy;
 use super::ids::LaneId;
 use super::key::EventKey;
@@ -20,8 +19,7 @@ pub struct ConversionEvent {
     pub policy: InDoubtPolicy,
     pub event_time: UnixSeconds,
     pub post_by: PostBy,
-    /// The event as one JSON object, UTF-8, without white space around it.
-    pub body: Bytes,
+    pub body: EventBody,
     pub facts: Box<EventFacts>,
 }
 
@@ -264,7 +262,7 @@ mod tests {
             policy: InDoubtPolicy::Hold,
             event_time: UnixSeconds(7),
             post_by: PostBy { at: UnixMillis(0), otherwise: Reason::TooOld },
-            body: Bytes::from_static(b"192.0.2.1"),
+            body: EventBody::unchecked(&b"192.0.2.1"[..]),
             facts: Box::default(),
         };
         let shown = format!("{event:?}");

@@ -23,6 +23,7 @@ pub mod trace;
 pub mod transaction;
 
 pub use answer::{Answer, Answered, Attempt, NotTaken, Verdict, WholeRefusal};
+pub use body::EventBody;
 pub use call_limit::CallLimit;
 pub use changelog::{ChangelogEntry, InDoubtPolicy, KeyState, Redelivery, SettledKind};
 pub use event::{ActionSource, ConversionEvent, EventFacts, Identity, IdentitySet, PostBy};

@@ -86,7 +86,8 @@ reasons! {
     InFuture, "in_future", Unmappable,
         "the event time lies ahead of the clock by more than the tolerance", "check the unit and the time zone of the event time";
     InvalidEvent, "invalid_event", Unmappable,
-        "the event breaks Pinterest's schema", "mend the data or the mapping of the target that `detail` names";
+        "pinrelay made an event that its own check of what Pinterest takes refuses; it was not sent",
+        "report it as a fault of pinrelay, with `detail`; once that is mended, have the record produced again";
     UnknownLane, "unknown_lane", Unmappable,
         "the record names an ad account that no lane serves", "add the lane, or mend the mapping";
 

@@ -36,6 +36,9 @@ pub(super) struct Money<'d> {
     pub(super) currency: Option<&'static str>,
 }
 
+/// The JSON of a body, and the identity parameters in it.
+pub(super) type Written = (Vec<u8>, IdentitySet);
+
 /// Writes the event as one JSON object, and says which identity parameters are in it.
 pub(super) fn write(
     sending: &Sending<'_>,
@@ -43,7 +46,7 @@ pub(super) fn write(
     privacy: &Privacy<'_>,
     money: &Money<'_>,
     notes: &mut Notes,
-) -> (Vec<u8>, IdentitySet) {
+) -> Written {
     let Sending { draft, rules, lane, now } = *sending;
     let mut body = Body { draft, rules, now, json: Json::new(), identity: IdentitySet::default(), notes };
     body.json.text(Target::EventName.key(), &required.name);

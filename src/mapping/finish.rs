@@ -8,9 +8,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::body;
+use super::body::{self, Money, Sending, Written};
 use super::draft::Draft;
 use super::event_rules::{EventRules, LaneRule, Late, MissingConsent};
 use super::parameters;
@@ -19,8 +17,8 @@ use super::target::{Target, TargetKind};
 use super::value::Value;
 use crate::domain::body::EVENT_NAMES;
 use crate::domain::{
-    ActionSource, ConversionEvent, EventFacts, EventKey, InDoubtPolicy, LaneMode, Mapped, Outcome, PostBy, Reason,
-    UnixMillis, UnixSeconds,
+    ActionSource, ConversionEvent, EventBody, EventFacts, EventKey, InDoubtPolicy, LaneMode, Mapped, Outcome, PostBy,
+    Reason, UnixMillis, UnixSeconds,
 };
 
 /// Pinterest counts an event that it receives later than this as offline
@@ -88,10 +86,15 @@ impl Warning {
 /// Applies what Pinterest says: derives, normalises, hashes, checks and encodes.
 #[must_use]
 pub fn finish(draft: &Draft<'_>, rules: &EventRules, now: UnixMillis) -> Finished {
+    finish_by(&body::write, draft, rules, now)
+}
+
+/// As [`finish`], with the body written by `write`.
+fn finish_by(write: &Write<'_>, draft: &Draft<'_>, rules: &EventRules, now: UnixMillis) -> Finished {
     let mut notes = Notes::default();
     let head = Head::read(draft, &mut notes);
     let mut facts = Box::new(head.facts());
-    let mapped = match decide(draft, rules, now, head, &mut facts, &mut notes) {
+    let mapped = match decide(write, draft, rules, now, head, &mut facts, &mut notes) {
         Ok(decided) => Mapped::Event(ConversionEvent {
             key: decided.key,
             lane: decided.lane.id,
@@ -184,15 +187,19 @@ pub(super) struct Privacy<'d> {
     pub(super) opt_out_type: Option<Cow<'d, str>>,
 }
 
+/// What writes the body of an event.
+type Write<'w> = dyn Fn(&Sending<'_>, &Required<'_>, &Privacy<'_>, &Money<'_>, &mut Notes) -> Written + 'w;
+
 struct Decided<'d> {
     key: EventKey,
     lane: &'d LaneRule,
     policy: InDoubtPolicy,
     time: UnixSeconds,
-    body: Bytes,
+    body: EventBody,
 }
 
 fn decide<'d>(
+    write: &Write<'_>,
     draft: &'d Draft<'_>,
     rules: &'d EventRules,
     now: UnixMillis,
@@ -231,13 +238,14 @@ fn decide<'d>(
     if value.as_deref().is_some_and(amounts::is_not_positive) {
         notes.warnings.push(Warning::ValueNotPositive);
     }
-    let money = body::Money { value, currency };
-    let sending = body::Sending { draft, rules, lane, now };
-    let (body, identity) = body::write(&sending, &required, &privacy, &money, notes);
+    let money = Money { value, currency };
+    let sending = Sending { draft, rules, lane, now };
+    let (body, identity) = write(&sending, &required, &privacy, &money, notes);
     facts.identity = identity;
     if !identity.suffices() {
         return Err(Outcome::new(Reason::NoIdentity));
     }
+    let body = checked(body)?;
     let key = match lane.mode {
         LaneMode::Live | LaneMode::Shadow => EventKey::new(&lane.ad_account, &required.name, &required.id),
         LaneMode::Test => EventKey::of_test(&lane.ad_account, &required.name, &required.id),
@@ -245,7 +253,16 @@ fn decide<'d>(
     if lane.mode == LaneMode::Shadow {
         facts.parameters = Some(parameters::names(&body));
     }
-    Ok(Decided { key, lane, policy, time: required.time, body: Bytes::from(body.into_boxed_slice()) })
+    Ok(Decided { key, lane, policy, time: required.time, body })
+}
+
+/// The body, if it is as the description says. By construction it is: this guards the other events of a batch, all of which
+/// Pinterest would refuse, against a fault of ours.
+fn checked(body: Vec<u8>) -> Result<EventBody, Outcome> {
+    EventBody::try_new(body.into_boxed_slice()).map_err(|faults| {
+        let first = faults.first().map(ToString::to_string).unwrap_or_default();
+        Outcome::with_detail(Reason::InvalidEvent, &first)
+    })
 }
 
 /// A consent that cannot be read is none.
@@ -320,6 +337,9 @@ pub(super) fn max_chars(target: Target) -> usize {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod guard;
 
 #[cfg(test)]
 mod properties;

@@ -118,7 +118,7 @@ impl Pipeline {
                 pending.redelivery = Redelivery::Possible;
             }
             pending.post_begins(batch.id, now.wall);
-            bodies.push(pending.event.body.clone());
+            bodies.push(pending.event.body.bytes());
             watched.extend(pending.watched());
             batch.elements.push(element);
         }

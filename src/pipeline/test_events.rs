@@ -1,10 +1,8 @@
 //! Events for the unit tests of the core.
 
-use bytes::Bytes;
-
 use crate::domain::{
-    ConversionEvent, EventFacts, EventKey, InDoubtPolicy, LaneId, Mapped, Offset, Origin, PostBy, Reason, Record,
-    UnixMillis, UnixSeconds,
+    ConversionEvent, EventBody, EventFacts, EventKey, InDoubtPolicy, LaneId, Mapped, Offset, Origin, PostBy, Reason,
+    Record, UnixMillis, UnixSeconds,
 };
 
 use super::pending::{Pending, RecordMeta, Stage};
@@ -16,7 +14,7 @@ pub(crate) fn event(key: u8, policy: InDoubtPolicy) -> ConversionEvent {
         policy,
         event_time: UnixSeconds(0),
         post_by: PostBy { at: UnixMillis(i64::MAX), otherwise: Reason::TooOld },
-        body: Bytes::copy_from_slice(&[key]),
+        body: EventBody::unchecked(vec![key]),
         facts: Box::new(EventFacts::default()),
     }
 }

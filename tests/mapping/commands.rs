@@ -60,7 +60,7 @@ fn event_of(feed: &str) -> Value {
 fn every_sample_becomes_an_event_that_pinterest_takes() {
     for feed in ["order", "install", "in_store_purchase", "debezium_order", "mmp_install", "pos_receipt"] {
         let event = event_of(feed);
-        assert_eq!(check_event(&event), Ok(()), "{feed}");
+        assert_eq!(check_event(event.to_string().as_bytes()), Ok(()), "{feed}");
     }
 }
 

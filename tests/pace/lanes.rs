@@ -55,9 +55,9 @@ fn a_mixed_partition_goes_on_past_the_waiting_records_as_far_as_the_bounds_allow
         (&[DEAD, FINE, FINE][..], 512 << 20, 2000),
         (&[DEAD], 512 << 20, 2000),
         (&[FINE, FINE, FINE, FINE, DEAD], 512 << 20, 2004),
-        // Memory: 1,124 bytes for each record that waits, and none for what has its row.
-        (&[DEAD, FINE, FINE], 112_400, 300),
-        (&[DEAD], 112_400, 100),
+        // Memory: 1,200 bytes for each record that waits, and none for what has its row.
+        (&[DEAD, FINE, FINE], 120_000, 300),
+        (&[DEAD], 120_000, 100),
     ] {
         settings.waiting_bytes = waiting_bytes;
         let mut server = Server::new(Latency::Of(40));

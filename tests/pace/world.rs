@@ -1,13 +1,13 @@
 //! Cores, a Kafka that commits, and a Pinterest that counts calls: all in simulated time, one seed, no clock.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use bytes::Bytes;
 use pinrelay::domain::{
-    Answered, BatchId, BootTime, ChangelogOffset, ConversionEvent, Epoch, EventFacts, EventKey, Fate, FeedId,
-    InDoubtPolicy, LaneId, Mapped, NextOffset, Now, Offset, Origin, OutcomeKind, PartitionId, PostBy, Reason, Record,
-    Transaction, TransactionId, UnixMillis, UnixSeconds, Written,
+    Answered, BatchId, BootTime, ChangelogOffset, ConversionEvent, Epoch, EventBody, EventFacts, EventKey, Fate,
+    FeedId, InDoubtPolicy, LaneId, Mapped, NextOffset, Now, Offset, Origin, OutcomeKind, PartitionId, PostBy, Reason,
+    Record, Transaction, TransactionId, UnixMillis, UnixSeconds, Written,
 };
 use pinrelay::pipeline::{Effect, Input, Pipeline, Replay, Settings};
 
@@ -244,6 +244,13 @@ fn epoch(number: usize) -> Epoch {
     Epoch(u64::try_from(number).expect("few") + 1)
 }
 
+/// The body of every event: 176 bytes.
+static BODY: LazyLock<EventBody> = LazyLock::new(|| {
+    let event = r#"{"event_name":"lead","action_source":"web","event_time":1790000000,"event_id":"1",
+        "user_data":{"client_ip_address":"192.0.2.7","client_user_agent":"Mozilla/5.0 (X1)"}}"#;
+    EventBody::try_new(event).expect("it is as the description says")
+});
+
 fn record(slot: usize, number: usize, n: usize, lane: u16) -> Record {
     let mut key = [0; 16];
     let name = (u64::try_from(slot * 100 + number).expect("small"), u64::try_from(n).expect("small"));
@@ -255,7 +262,7 @@ fn record(slot: usize, number: usize, n: usize, lane: u16) -> Record {
         policy: InDoubtPolicy::Hold,
         event_time: UnixSeconds(WALL / 1000),
         post_by: PostBy { at: UnixMillis(i64::MAX), otherwise: Reason::TooOld },
-        body: Bytes::from_static(&[b'x'; 100]),
+        body: BODY.clone(),
         facts: Box::new(EventFacts::default()),
     };
     Record {

@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use pinrelay::domain::{
-    ConversionEvent, Epoch, EventFacts, InDoubtPolicy, Mapped, NextOffset, Offset, Origin, Outcome, PostBy, Reason,
-    Record, UnixMillis, UnixSeconds,
+    ConversionEvent, Epoch, EventBody, EventFacts, InDoubtPolicy, Mapped, NextOffset, Offset, Origin, Outcome, PostBy,
+    Reason, Record, UnixMillis, UnixSeconds,
 };
 use pinrelay::pipeline::Input;
 
@@ -345,7 +345,7 @@ fn record(spec: &Spec, partition: usize, plan: usize, received: Time, by_feed: O
             policy: by_feed.unwrap_or(event.policy),
             event_time: UnixSeconds(if event.old { WALL / 1000 - 7200 } else { WALL / 1000 }),
             post_by: PostBy { at: UnixMillis(post_by), otherwise: Reason::TooOld },
-            body: body(partition, spec.offset, event.key).into(),
+            body: EventBody::unchecked(body(partition, spec.offset, event.key)),
             facts: Box::new(EventFacts::default()),
         }),
         None => Mapped::Settled { outcome: Outcome::new(Reason::Truncated), facts: None },

@@ -1,9 +1,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::oracle::faults_of;
 use super::*;
-use crate::domain::ActionSource;
 use crate::domain::body::{EVENT_NAMES, field};
+use crate::domain::{ActionSource, Identity};
 
 const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -26,13 +27,22 @@ fn with(path: &str, value: Value) -> Value {
 }
 
 fn faults(event: &Value) -> Vec<String> {
-    check_event(event).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    faults_in(&event.to_string())
+}
+
+fn faults_in(json: &str) -> Vec<String> {
+    check_event(json.as_bytes()).err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn the_smallest_and_the_fullest_event_pass() {
     assert_eq!(faults(&event()), [""; 0]);
-    let full = json!({
+    assert_eq!(faults(&full()), [""; 0]);
+}
+
+/// An event with something in every object.
+fn full() -> Value {
+    json!({
         "event_name": "any_name", "action_source": "offline", "event_time": 0, "event_id": "x", "opt_out": false,
         "event_source_url": null, "partner_name": "ss-x", "language": "en", "wifi": true, "os_version": null,
         "user_data": {"em": [HASH, HASH], "click_id": null, "client_ip_address": "2001:db8::1",
@@ -42,8 +52,7 @@ fn the_smallest_and_the_fullest_event_pass() {
             "external_measurement_vendor_id": null},
         "app_info": {"app_id": "ü".repeat(200), "install_time": 0},
         "device_info": {"os_family": "bsd", "languages": ["de"], "cpu_cores": 1152, "timezone_abbr": "CEST"},
-    });
-    assert_eq!(faults(&full), [""; 0]);
+    })
 }
 
 #[test]
@@ -118,6 +127,52 @@ fn each_kind_of_fault_is_told_with_its_path_and_without_its_value() {
 }
 
 #[test]
+fn what_only_the_bytes_show_is_seen() {
+    let least = event().to_string();
+    let with = |more: &str| least.replace(r#""event_id""#, &format!(r#"{more}"event_id""#));
+    for (json, fault) in [
+        (with(r#""event_time":7,"#), "event_time: expected the key once, found it again"),
+        (with(r#""event\u005ftime":7,"#), "event_time: expected the key once, found it again"),
+        (with(r#""x":[1,{"event_id":[]}],"#), "(whole): expected no other keys, found the unknown key 'x'"),
+        (with(r#""event_time":"#), "(whole): expected a JSON document, found other bytes at line 1, column 47"),
+        (format!("{least}{least}"), "(whole): expected a JSON document, found other bytes at line 1, column 181"),
+        (least.replace("1790000000", "1.79e9"), "event_time: expected a whole number from 0, found a number"),
+        (
+            least.replace("1790000000", "9223372036854775808"),
+            "event_time: expected a whole number from 0, found a number",
+        ),
+    ] {
+        assert_eq!(faults_in(&json), [fault], "{json}");
+    }
+    let spaced = serde_json::to_string_pretty(&full()).unwrap().replace("event_id", r"\u0065vent_id");
+    assert_eq!(faults_in(&spaced), [""; 0]);
+}
+
+#[test]
+fn what_is_wrong_with_a_list_or_an_object_as_a_whole_is_told_behind_what_is_in_it() {
+    let mut languages = vec![Value::from("de"); 101];
+    languages[100] = Value::from(1);
+    for (event, expected) in [
+        (
+            with("device_info", json!({ "languages": languages })),
+            [
+                "device_info.languages[100]: expected text, found a whole number",
+                "device_info.languages: expected a list of 0 to 100 texts, each text, found a list of 101",
+            ],
+        ),
+        (
+            with("user_data", json!({"em": null, "ph": [HASH]})),
+            [
+                "user_data.em: expected a list of at least 1 texts, each 64 lower-case hex digits, found null",
+                "user_data: expected em, hashed_maids, or client_ip_address with client_user_agent, found none of them",
+            ],
+        ),
+    ] {
+        assert_eq!(faults(&event), expected);
+    }
+}
+
+#[test]
 fn every_required_key_is_missed() {
     assert_eq!(
         faults(&json!({})),
@@ -142,6 +197,8 @@ fn a_request_holds_one_to_a_thousand_events_and_nothing_else() {
         ("{}".into(), "data: expected a list of 1 to 1000 objects, found nothing"),
         (r#"{"data":[{}"#.into(), "(whole): expected a JSON document, found other bytes at line 1, column 11"),
         (String::new(), "(whole): expected a JSON document, found other bytes at line 1, column 0"),
+        ("{\n \"data\": [tru]}".into(), "(whole): expected a JSON document, found other bytes at line 2, column 11"),
+        (r#"{"data":[{"x":1}],}"#.into(), "(whole): expected a JSON document, found other bytes at line 1, column 19"),
         (json!({"data": [event()], "x": 1}).to_string(), "(whole): expected no other keys, found the unknown key 'x'"),
         (
             json!({"data": [event(), with("event_id", json!(7))]}).to_string(),
@@ -186,7 +243,8 @@ fn a_decimal_is_plain() {
 #[test]
 fn the_table_agrees_with_the_words_of_the_domain() {
     for parameter in Identity::ALL {
-        assert!(field(&format!("user_data.{}", parameter.as_str())).is_some(), "{parameter:?}");
+        let named = field(&format!("user_data.{}", parameter.as_str()));
+        assert_eq!(named.and_then(|field| field.identity), Some(parameter));
     }
     let sources = field("action_source").map(|field| field.kind);
     for source in ActionSource::ALL {
@@ -198,7 +256,112 @@ fn the_table_agrees_with_the_words_of_the_domain() {
     assert!(EVENT_NAMES.is_sorted());
 }
 
+#[test]
+fn the_keys_of_the_table_are_few_enough_to_be_remembered_and_plain_enough_to_need_no_escapes() {
+    fn most(object: &Object) -> usize {
+        let below = object.fields.iter().map(|field| {
+            assert!(field.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", field.name);
+            match field.kind {
+                Kind::Object(inner) | Kind::Objects { each: inner, .. } => most(inner),
+                Kind::Text(_) | Kind::Texts { .. } | Kind::Whole { .. } | Kind::Flag => 0,
+            }
+        });
+        below.max().unwrap_or(0).max(object.fields.len())
+    }
+    let remembered = usize::try_from(u32::BITS).unwrap();
+    assert!((24..=remembered).contains(&most(&REQUEST)), "{}", most(&REQUEST));
+}
+
+/// What may be put in the place of anything.
+fn any_part() -> impl Strategy<Value = Value> {
+    let texts =
+        ["", "x", "web", "EUR", "de", "12.50", "1e3", "192.0.2.7", "0.0.0.0", "ana@example.com", "\u{e9}\"\\\n", HASH];
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        prop::sample::select(&[-1_i64, 0, 1, 100, 101, 1152, i64::MAX, i64::MIN][..]).prop_map(Value::from),
+        Just(json!(1.5)),
+        Just(json!(u64::MAX)),
+        prop::sample::select(texts.to_vec()).prop_map(Value::from),
+        Just(json!("x".repeat(201))),
+        prop::sample::select(vec![
+            json!([]),
+            json!([HASH]),
+            json!(["x", 1]),
+            json!([[]]),
+            json!([{}]),
+            json!({}),
+            json!({"id": "a"})
+        ]),
+    ]
+}
+
+/// The full event with parts of it put elsewhere, taken away, replaced, or with keys that it may not have.
+fn damaged(damage: Vec<(prop::sample::Index, usize, Value)>) -> Value {
+    let mut event = full();
+    for (at, way, part) in damage {
+        let mut places = Vec::new();
+        places_of(&event, "", &mut places);
+        let place = at.get(&places).clone();
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        match (way, event.pointer_mut(parent)) {
+            (0, Some(Value::Object(map))) => drop(map.remove(name)),
+            (1, Some(Value::Object(map))) => drop(map.insert("other".into(), part)),
+            (2, Some(Value::Array(list))) => list.push(part),
+            _ => *event.pointer_mut(&place).unwrap() = part,
+        }
+    }
+    event
+}
+
+fn places_of(value: &Value, at: &str, places: &mut Vec<String>) {
+    if !at.is_empty() {
+        places.push(at.to_owned());
+    }
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, inner)| places_of(inner, &format!("{at}/{key}"), places)),
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(n, inner)| places_of(inner, &format!("{at}/{n}"), places));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_is_found_while_the_bytes_are_read_is_what_a_tree_of_them_shows(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), 0..4_usize, any_part()), 0..5),
+        pretty: bool,
+    ) {
+        let event = damaged(damage);
+        let json = if pretty { serde_json::to_string_pretty(&event).unwrap() } else { event.to_string() };
+        let (mut found, mut expected) = (faults_in(&json), faults_of(&event));
+        found.sort();
+        expected.sort();
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_damaged_byte_is_seen_where_it_changes_what_the_event_says(
+        at in any::<prop::sample::Index>(), byte in prop::sample::select(&b"{}[]\",:\\ 09aZ\x00\xff"[..]),
+    ) {
+        let mut json = full().to_string().into_bytes();
+        let at = at.index(json.len());
+        json[at] = byte;
+        let found = check_event(&json);
+        match serde_json::from_slice::<Value>(&json) {
+            Err(_) => prop_assert!(found.is_err()),
+            Ok(_) if found.as_ref().is_err_and(|faults| faults.iter().any(|fault| fault.found == Found::Again)) => {}
+            Ok(event) => {
+                let mut found: Vec<_> = found.err().unwrap_or_default().iter().map(ToString::to_string).collect();
+                let mut expected = faults_of(&event);
+                found.sort();
+                expected.sort();
+                prop_assert_eq!(found, expected);
+            }
+        }
+    }
+
     #[test]
     fn any_bytes_are_judged_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(check_request(&bytes).is_err());

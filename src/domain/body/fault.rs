@@ -32,6 +32,8 @@ pub enum Found {
     Object,
     /// A key that the table does not have; its name is cut and masked.
     UnknownKey(ForeignText),
+    /// A key that stood in the object before.
+    Again,
     /// Identity parameters, but not enough of them.
     TooFewIdentities,
     /// Bytes that are no JSON document.
@@ -39,21 +41,6 @@ pub enum Found {
         line: usize,
         column: usize,
     },
-}
-
-impl Found {
-    pub(super) fn of(value: &serde_json::Value) -> Self {
-        use serde_json::Value;
-        match value {
-            Value::Null => Self::Null,
-            Value::Bool(_) => Self::Flag,
-            Value::Number(n) if n.is_i64() => Self::Whole,
-            Value::Number(_) => Self::Number,
-            Value::String(text) => Self::Text(text.chars().count()),
-            Value::Array(list) => Self::List(list.len()),
-            Value::Object(_) => Self::Object,
-        }
-    }
 }
 
 impl fmt::Display for Found {
@@ -68,6 +55,7 @@ impl fmt::Display for Found {
             Self::List(length) => write!(f, "a list of {length}"),
             Self::Object => f.write_str("an object"),
             Self::UnknownKey(key) => write!(f, "the unknown key '{key}'"),
+            Self::Again => f.write_str("it again"),
             Self::TooFewIdentities => f.write_str("none of them"),
             Self::NotJson { line, column } => write!(f, "other bytes at line {line}, column {column}"),
         }

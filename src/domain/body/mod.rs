@@ -1,7 +1,8 @@
 //! What a request body of `POST /v5/ad_accounts/{id}/events` may look like.
 //!
-//! The project's own strict description, in one table ([`REQUEST`], [`EVENT`]), and its checker. The mapping checks
-//! events by it before they are sent, and the sandbox checks what arrives, so that both mean the same by "valid".
+//! The project's own strict description, in one table ([`REQUEST`], [`EVENT`]), and its one checker. An event is made of
+//! an [`EventBody`], which only the checker lets come to be, and the sandbox checks what arrives: both mean the same by
+//! "valid". The checker reads the bytes as they are sent; only the sandbox builds values of them afterwards.
 //! It decides about shape alone: whether an event is late, a duplicate or well normalised is decided elsewhere.
 //!
 //! Everything that Pinterest's OpenAPI 5.23.0 refuses is refused here. On purpose, more is:
@@ -17,15 +18,19 @@
 //! | `event_time` | negative numbers | before 1970 |
 //! | `value`, `item_price`, `predicted_ltv` | text that is no plain decimal number | parsed as a double by Pinterest |
 //! | `currency`, `language` | anything but three upper-case, two lower-case ASCII letters | ISO 4217, ISO 639-1 |
+//! | every object | a key that stands twice | parsers differ in which of the two they take |
 //! | every whole number | `1.0`, `1e3`, and numbers beyond 64 bits | `format: int64` |
 //!
 //! Any `event_name` passes, because Pinterest judges names event by event; [`EVENT_NAMES`] has the documented ones.
 
 mod check;
+mod event_body;
 mod fault;
+mod scan;
 mod table;
 
 pub use check::{CheckedRequest, check_event, check_request};
+pub use event_body::EventBody;
 pub use fault::{BodyFault, Found};
 pub use table::{Also, EVENT, EVENT_NAMES, Field, Kind, Object, Presence, REQUEST, TextRule, field};
 

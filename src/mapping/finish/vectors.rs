@@ -7,7 +7,6 @@ use super::tests::{NOW, body, rules, text, with};
 use super::typed_vectors::TYPED;
 use super::*;
 use crate::domain::Hashed;
-use crate::domain::body::check_event;
 use crate::mapping::PhoneRegion;
 
 /// Words of Pinterest's description of its API, 5.23.0.
@@ -159,7 +158,6 @@ fn every_vector_is_sent_as_its_source_says() {
         let finished = finish(&with(&[(identity, Some(text(id))), (*target, Some(text(value)))]), &rules, NOW);
         assert_eq!(finished.dropped.first().copied(), expected.err().map(|why| (*target, why)), "{value:?}: {source}");
         let body = body(finished);
-        assert_eq!(check_event(&body), Ok(()), "{value:?}");
         let expected = expected
             .ok()
             .map(|normal| if is_hashed(*target) { Hashed::of(normal).to_hex() } else { normal.to_owned() });
@@ -234,7 +232,6 @@ fn every_documented_name_goes_from_every_source_without_a_word() {
             assert!(finished.warnings.is_empty() && finished.dropped.is_empty(), "{name} from {source}: {finished:?}");
             let body = body(finished);
             assert_eq!((&body["event_name"], &body["action_source"]), (&name.into(), &source.into()));
-            assert_eq!(check_event(&body), Ok(()), "{name} from {source}");
         }
     }
 }

@@ -13,7 +13,7 @@ fn halted(within: Duration, otherwise: Reason) -> Desk {
     for (offset, key) in [(0, 1), (1, 1), (2, 2)] {
         // Record 1 may wait for longer than its fellow.
         let event = aging(&desk, key, if offset == 1 { within * 2 } else { within }, otherwise);
-        let body = vec![u8::try_from(offset).unwrap()].into();
+        let body = EventBody::unchecked(vec![u8::try_from(offset).unwrap()]);
         desk.read_event(offset, ConversionEvent { body, ..event });
     }
     let batch = desk.commit_and_post();

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
@@ -25,7 +24,7 @@ fn bisect(n: usize, culprits: &BTreeSet<usize>) -> Found {
         let text = number.to_string();
         let mut key = [0; 16];
         key[..text.len()].copy_from_slice(text.as_bytes());
-        let event = ConversionEvent { key: EventKey(key), body: Bytes::from(text), ..event(0, Resend) };
+        let event = ConversionEvent { key: EventKey(key), body: EventBody::unchecked(text), ..event(0, Resend) };
         desk.read_event(i64::try_from(number).unwrap(), event);
     }
     let (mut calls, mut taken) = (0, BTreeMap::new());

@@ -19,12 +19,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::test_events::{event, record};
-use super::{Batch, Effect, Input, LaneSettings, Pipeline, Replay, Settings};
+use super::{Batch, Effect, Input, LaneSettings, Pipeline, Replay, Settings, Trouble};
 use crate::domain::{
     Answer, Answered, Attempt, BootTime, CallLimit, ChangelogEntry, ChangelogOffset, ConversionEvent, DuplicateOf,
-    Epoch, EventKey, Fate, FeedId, ForeignText, InDoubtPolicy, KeyState, LaneId, LaneMode, Mapped, NextOffset,
-    NotTaken, Now, Offset, Outcome, PartitionId, PostBy, Reason, Record, Redelivery, SettledKind, Settlement,
-    Transaction, UnixMillis, Verdict, WholeRefusal, Written,
+    Epoch, EventBody, EventKey, Fate, FeedId, ForeignText, InDoubtPolicy, KeyState, LaneId, LaneMode, Mapped,
+    NextOffset, NotTaken, Now, Offset, Outcome, PartitionId, PostBy, Reason, Record, Redelivery, SettledKind,
+    Settlement, Transaction, UnixMillis, Verdict, WholeRefusal, Written,
 };
 
 use InDoubtPolicy::{Hold, Resend};

@@ -190,7 +190,10 @@ fn the_bytes_of_a_batch_are_those_of_its_events_and_of_the_commas_between_them()
     settings.lanes[0] = LaneSettings { batch_events: 100, batch_bytes: 100, ..settings.lanes[0].clone() };
     let mut desk = Desk::with(settings);
     for key in 0..15 {
-        desk.read_event(i64::from(key), ConversionEvent { body: vec![key; 9].into(), ..event(key, Hold) });
+        desk.read_event(
+            i64::from(key),
+            ConversionEvent { body: EventBody::unchecked(vec![key; 9]), ..event(key, Hold) },
+        );
     }
     assert_eq!(desk.commit_and_post().bodies.len(), 10);
 }

@@ -47,6 +47,28 @@ fn a_row_tells_what_is_known_of_its_record_however_it_ended() {
 }
 
 #[test]
+fn an_event_that_fails_the_check_gets_its_row_while_those_beside_it_are_posted() {
+    let mut desk = Desk::new();
+    let detail = "event_id: expected text that is not empty, found nothing";
+    let outcome = Outcome::with_detail(Reason::InvalidEvent, detail);
+    desk.read(0, 1, Hold);
+    let failed = Mapped::Settled { outcome: outcome.clone(), facts: Some(Box::new(facts())) };
+    let failed = Record { mapped: failed, ..record(1, event(0, Hold)) };
+    desk.step(Input::Record { partition: P0, epoch: Epoch(1), record: Box::new(failed) });
+    desk.read(2, 2, Hold);
+    let mut entries = desk.commit();
+    entries.retain(|entry| matches!(entry, ChangelogEntry::Intent { .. }));
+    assert_eq!(entries, [intent(0, 1, Hold), intent(2, 2, Hold)]);
+    assert_eq!(desk.outcomes(), [(1, Reason::InvalidEvent, Redelivery::Impossible)]);
+    assert_eq!((&desk.rows[0].outcome, desk.rows[0].attempts.len()), (&outcome, 0));
+    let batch = desk.posted().expect("the others");
+    assert_eq!(batch.bodies, [vec![1], vec![2]]);
+    desk.process_all(&batch);
+    desk.commit();
+    assert_eq!((desk.rows.len(), desk.offset), (3, Some(NextOffset(3))));
+}
+
+#[test]
 fn the_row_of_a_posted_event_names_its_last_batch_and_its_last_three_attempts() {
     let mut desk = Desk::new();
     read(&mut desk, told(1));

@@ -1,6 +1,6 @@
 //! What the core says about itself.
 
-use super::super::{LaneStatus, PartitionStatus, Trouble};
+use super::super::{LaneStatus, PartitionStatus};
 use super::*;
 
 #[test]
