@@ -190,6 +190,36 @@ fn a_batch_that_was_ready_when_the_trouble_began_is_no_probe() {
 }
 
 #[test]
+fn a_refused_token_no_access_and_a_wrong_address_halt_the_lane_until_one_event_alone_gets_its_verdict() {
+    // 401, 403, and what 404 and 3xx mean.
+    for cause in [NotTaken::Unauthorized, NotTaken::Forbidden, NotTaken::WrongAddress] {
+        let mut desk = Desk::new();
+        let trouble = |desk: &Desk| desk.core.status(desk.now).lanes[0].trouble;
+        for offset in 0..3 {
+            desk.read(offset, u8::try_from(offset).unwrap(), Hold);
+        }
+        let mut batch = desk.commit_and_post();
+        assert_eq!(batch.bodies.len(), 3);
+        for _ in 0..3 {
+            desk.answer(&batch, not_taken(cause));
+            assert_eq!(trouble(&desk), Some(Trouble::NotTaken(cause)));
+            assert!(desk.posted().is_none(), "{cause:?}: the lane waits");
+            desk.pass(Duration::from_mins(1));
+            batch = desk.commit_and_post();
+            assert_eq!(batch.bodies.len(), 1, "{cause:?}: a probe");
+        }
+        assert_eq!(desk.outcomes(), [], "{cause:?}: the records are kept");
+        desk.process_all(&batch);
+        assert_eq!(trouble(&desk), None);
+        let rest = desk.commit_and_post();
+        assert_eq!(rest.bodies.len(), 2, "{cause:?}: it goes on by itself");
+        desk.process_all(&rest);
+        desk.commit();
+        assert_eq!(desk.outcomes(), [0, 1, 2].map(|offset| (offset, Reason::Processed, Redelivery::Impossible)));
+    }
+}
+
+#[test]
 fn a_throttled_batch_goes_again_unmarked_when_pinterest_said() {
     let mut desk = Desk::new();
     desk.read(0, 1, Hold);
