@@ -201,7 +201,7 @@ pub(super) fn not_started(fault: StartFault) -> Failure {
         StartFault::Surroundings(lines) => (
             Exit::StartFailed,
             lines,
-            "mend it and start again; `pinrelay topics --config FILE --apply` makes missing topics",
+            "mend it and start again; `pinrelay topics --config FILE --apply` makes what is missing",
         ),
     };
     Failure { exit, problem: lines.join("\n       "), next: next.to_owned() }

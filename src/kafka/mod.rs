@@ -32,6 +32,8 @@ mod reading;
 mod rebalance;
 mod refusals;
 pub mod registry;
+#[cfg(test)]
+mod registry_fake;
 pub mod repeats;
 pub mod resolve;
 pub mod restore;
@@ -42,6 +44,7 @@ mod schema_tests;
 pub mod settings;
 #[cfg(test)]
 mod stored_tests;
+pub mod subject;
 mod topic_needs;
 pub mod topics;
 pub mod transactions;

@@ -1,4 +1,4 @@
-//! A client for schema registries with Confluent's API: writer schemas by id, and the registration of our own.
+//! A client for schema registries with Confluent's API: writer schemas by id. `subject` asks it for our own.
 //!
 //! Faults say what the caller does. That the registry is down, slow, throttling or not itself never ends a record: it
 //! is asked again. Only a registry that answers in its own words that it does not know an id, over all of a patience,
@@ -13,7 +13,6 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -99,9 +98,6 @@ pub enum RegistryFault {
     Refused { cause: String },
 }
 
-/// Readers of rows may be older or newer than what wrote them, by any number of versions.
-pub const COMPATIBILITY: &str = "FULL_TRANSITIVE";
-
 /// Most schemas that one schema may need, direct and indirect.
 const MAX_REFERENCES: usize = 100;
 
@@ -111,8 +107,9 @@ const MAX_MISSING: usize = 10_000;
 /// Longest time that an answer can make us wait.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
 
-/// Confluent's codes for a missing subject, version and schema. A 404 without one comes from something in between.
-const NOT_FOUND_CODES: [i64; 3] = [40401, 40402, 40403];
+/// Confluent's codes for a missing subject, version and schema, and for a subject that has no compatibility of its own. A
+/// 404 without one comes from something in between.
+const NOT_FOUND_CODES: [i64; 4] = [40401, 40402, 40403, 40408];
 
 /// A client that remembers what it has learnt.
 pub struct Registry {
@@ -194,7 +191,7 @@ impl Registry {
             Err(failure) => {
                 let missing_since = match &failure {
                     Failure::NotFound { .. } => Some(missing_since.unwrap_or(now)),
-                    Failure::Fault(_) => missing_since,
+                    Failure::Fault(_) | Failure::Closed(_) => missing_since,
                 };
                 let fault = self.fault(failure, missing_since.map_or(Duration::ZERO, |since| now.since(since)));
                 let pause = match &fault {
@@ -208,33 +205,6 @@ impl Registry {
         }
     }
 
-    /// Registers `schema` under `subject`, or finds it there; the id.
-    ///
-    /// # Errors
-    /// `Retry`, or `Refused`: also if the schema is not compatible with the earlier ones of the subject.
-    pub async fn register(&self, subject: &str, schema: &str) -> Result<i32, RegistryFault> {
-        #[derive(Deserialize)]
-        struct Registered {
-            id: i32,
-        }
-        let request = self.request(Method::POST, &["subjects", subject, "versions"])?;
-        let request = with_body(request, &serde_json::json!({ "schema": schema }));
-        let registered: Registered = self.answer(request).await.map_err(Failure::of_a_write)?;
-        Ok(registered.id)
-    }
-
-    /// From now on the registry takes no schema under `subject` that the earlier ones cannot read or that cannot read
-    /// them.
-    ///
-    /// # Errors
-    /// `Retry` or `Refused`.
-    pub async fn require_compatibility(&self, subject: &str) -> Result<(), RegistryFault> {
-        let request = self.request(Method::PUT, &["config", subject])?;
-        let request = with_body(request, &serde_json::json!({ "compatibility": COMPATIBILITY }));
-        let _: IgnoredAny = self.answer(request).await.map_err(Failure::of_a_write)?;
-        Ok(())
-    }
-
     fn entry(&self, name: SchemaName) -> Arc<Mutex<Learnt>> {
         let mut schemas = self.schemas.lock().expect("nothing panics while it holds this lock");
         if MAX_MISSING <= schemas.len() && !schemas.contains_key(&name) {
@@ -246,7 +216,7 @@ impl Registry {
 
     fn fault(&self, failure: Failure, missing_for: Duration) -> RegistryFault {
         match failure {
-            Failure::Fault(fault) => fault,
+            Failure::Fault(fault) | Failure::Closed(fault) => fault,
             Failure::NotFound { cause } if self.settings.patience <= missing_for => RegistryFault::Unknown { cause },
             Failure::NotFound { cause } => RegistryFault::Retry { after: self.settings.retry_after, cause },
         }
@@ -258,7 +228,8 @@ impl Registry {
             SchemaName::Id(_) => "ids",
             SchemaName::Guid(_) => "guids",
         };
-        let root: Found = self.answer(self.request(Method::GET, &["schemas", kind, &name.to_string()])?).await?;
+        let root: Found =
+            self.answer(self.request(Method::GET, self.url(&["schemas", kind, &name.to_string()]))?).await?;
         let mut bytes = root.schema.len();
         let mut seen = HashSet::new();
         let mut references = Vec::new();
@@ -279,7 +250,7 @@ impl Registry {
             if seen.contains(&reference) {
                 continue;
             }
-            let child: Found = self.answer(self.request(Method::GET, &path)?).await?;
+            let child: Found = self.answer(self.request(Method::GET, self.url(&path))?).await?;
             seen.insert(reference);
             bytes += child.schema.len();
             if MAX_REFERENCES < seen.len() || self.settings.max_bytes < bytes {
@@ -290,9 +261,13 @@ impl Registry {
         }
     }
 
-    fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, RegistryFault> {
+    pub(super) fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
         url.path_segments_mut().expect("http urls have segments").pop_if_empty().extend(path);
+        url
+    }
+
+    pub(super) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, RegistryFault> {
         let request = self.client.request(method, url);
         match self.credentials.read() {
             Ok(Credentials::None) => Ok(request),
@@ -307,7 +282,7 @@ impl Registry {
     }
 
     /// Sends a request and reads the answer's JSON.
-    async fn answer<T: for<'de> Deserialize<'de>>(&self, request: RequestBuilder) -> Result<T, Failure> {
+    pub(super) async fn answer<T: for<'de> Deserialize<'de>>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let lost = |error: reqwest::Error| self.retry(error_text(error));
         let mut response = request.send().await.map_err(lost)?;
         let status = response.status();
@@ -326,8 +301,7 @@ impl Registry {
         if status.is_success() {
             self.refusals.end();
             let parsed = serde_json::from_slice(&body);
-            return parsed
-                .map_err(|_| self.retry(format!("answered {status} with something else than a schema")).into());
+            return parsed.map_err(|_| self.retry(format!("answered {status}, not as a registry does")).into());
         }
         Err(self.refusal(status, after, &body))
     }
@@ -345,7 +319,10 @@ impl Registry {
                 Failure::NotFound { cause }
             }
             // Something in front of the registry, or another server: it may be there again soon.
-            StatusCode::NOT_FOUND => self.retry(format!("{cause}, not as a registry does: check its url")).into(),
+            StatusCode::NOT_FOUND => {
+                Failure::Closed(self.retry(format!("{cause}, not as a registry does: check its url")))
+            }
+            StatusCode::FORBIDDEN | StatusCode::METHOD_NOT_ALLOWED => Failure::Closed(RegistryFault::Refused { cause }),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => RegistryFault::Retry { after, cause }.into(),
             _ if status.is_server_error() => RegistryFault::Retry { after, cause }.into(),
             _ => RegistryFault::Refused { cause }.into(),
@@ -395,22 +372,24 @@ impl Found {
 }
 
 /// Why one request brought nothing.
-enum Failure {
+pub(super) enum Failure {
     /// The registry itself says that there is no such thing.
     NotFound {
         cause: String,
     },
+    /// This part of the registry is not open to us, or not there (403, 404, 405): a fault to all who cannot do without.
+    Closed(RegistryFault),
     Fault(RegistryFault),
 }
 
 impl Failure {
     /// What is missing where something was to be written is a matter for a person.
-    fn of_a_write(self) -> RegistryFault {
+    pub(super) fn of_a_write(self) -> RegistryFault {
         match self {
-            Self::NotFound { cause } | Self::Fault(RegistryFault::Unknown { cause }) => {
-                RegistryFault::Refused { cause }
-            }
-            Self::Fault(fault) => fault,
+            Self::NotFound { cause }
+            | Self::Closed(RegistryFault::Unknown { cause })
+            | Self::Fault(RegistryFault::Unknown { cause }) => RegistryFault::Refused { cause },
+            Self::Fault(fault) | Self::Closed(fault) => fault,
         }
     }
 }
@@ -421,7 +400,7 @@ impl From<RegistryFault> for Failure {
     }
 }
 
-fn with_body(request: RequestBuilder, body: &serde_json::Value) -> RequestBuilder {
+pub(super) fn with_body(request: RequestBuilder, body: &serde_json::Value) -> RequestBuilder {
     request.header(CONTENT_TYPE, "application/vnd.schemaregistry.v1+json").body(body.to_string())
 }
 

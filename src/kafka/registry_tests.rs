@@ -1,103 +1,11 @@
 use std::collections::VecDeque;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
-
-/// What the fake says to one request.
-#[derive(Clone)]
-enum Says {
-    Json(u16, Value),
-    Text(u16, String),
-    Throttled {
-        retry_after: &'static str,
-    },
-    /// It takes the request and never answers.
-    Nothing,
-}
-
-/// A registry that follows a script: for each path its answers in turn, the last one again and again.
-#[derive(Default)]
-struct Fake {
-    script: std::sync::Mutex<HashMap<String, VecDeque<Says>>>,
-    /// Method, path and credentials of each request.
-    seen: std::sync::Mutex<Vec<String>>,
-    bodies: std::sync::Mutex<Vec<Value>>,
-}
-
-impl Fake {
-    fn on(self: &Arc<Self>, path: &str, says: impl IntoIterator<Item = Says>) -> Arc<Self> {
-        self.script.lock().unwrap().insert(path.to_owned(), says.into_iter().collect());
-        Arc::clone(self)
-    }
-
-    fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    async fn start(self: &Arc<Self>) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let app = Router::new().fallback(answer).with_state(Arc::clone(self));
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        format!("http://{address}")
-    }
-}
-
-async fn answer(State(fake): State<Arc<Fake>>, request: Request) -> Response {
-    let path = request.uri().path().to_owned();
-    let credentials = request.headers().get(header::AUTHORIZATION).map_or("", |value| value.to_str().unwrap());
-    let seen = format!("{} {path} {credentials}", request.method()).trim_end().to_owned();
-    fake.seen.lock().unwrap().push(seen);
-    if matches!(*request.method(), Method::POST | Method::PUT) {
-        let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
-        fake.bodies.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
-    }
-    let says = {
-        let mut script = fake.script.lock().unwrap();
-        let says = script.get_mut(&path).unwrap_or_else(|| panic!("no script for {path}"));
-        if 1 < says.len() { says.pop_front() } else { says.front().cloned() }
-    };
-    let status = |code| StatusCode::from_u16(code).unwrap();
-    match says.expect("the script has an answer") {
-        Says::Json(code, body) => (status(code), body.to_string()).into_response(),
-        Says::Text(code, body) => (status(code), body).into_response(),
-        Says::Throttled { retry_after } => {
-            let header = [(RETRY_AFTER, HeaderValue::from_static(retry_after))];
-            (StatusCode::TOO_MANY_REQUESTS, header).into_response()
-        }
-        Says::Nothing => std::future::pending().await,
-    }
-}
-
-struct Fixed(Credentials);
-
-impl CredentialSource for Fixed {
-    fn read(&self) -> Result<Credentials, String> {
-        Ok(self.0.clone())
-    }
-}
-
-fn settings(url: String) -> RegistrySettings {
-    RegistrySettings {
-        url,
-        timeout: Duration::from_secs(20),
-        retry_after: Duration::from_secs(1),
-        patience: Duration::from_secs(10),
-        unknown_for: Duration::from_mins(1),
-        max_bytes: 10_000,
-    }
-}
-
-async fn registry(fake: &Arc<Fake>) -> Registry {
-    Registry::try_new(settings(fake.start().await), Box::new(Fixed(Credentials::None))).unwrap()
-}
+use crate::kafka::registry_fake::{Fake, Fixed, Says, registry, settings};
 
 const ID_7: &str = "/schemas/ids/7";
 
@@ -180,7 +88,7 @@ async fn nothing_but_the_registrys_own_word_makes_an_id_unknown() {
             Says::Json(404, json!({ "error_code": 404, "message": "HTTP 404 Not Found" })),
             retry(1, "answered 404 Not Found HTTP 404 Not Found, not as a registry does: check its url"),
         ),
-        (Says::Text(200, "<html>".into()), retry(1, "answered 200 OK with something else than a schema")),
+        (Says::Text(200, "<html>".into()), retry(1, "answered 200 OK, not as a registry does")),
     ] {
         let fake = Arc::<Fake>::default().on(ID_7, [says]);
         let registry = registry(&fake).await;
@@ -331,34 +239,6 @@ async fn credentials_are_read_before_every_request() {
     assert!(registry.schema(7, at(2)).await.is_ok());
     assert!(registry.has_credentials());
     assert_eq!(fake.seen(), ["GET /schemas/ids/7 Bearer old", "GET /schemas/ids/7 Basic bWU6bmV3"]);
-}
-
-#[tokio::test]
-async fn a_schema_is_registered_under_its_subject() {
-    let path = "/subjects/audit-value/versions";
-    let conflict = Says::Json(409, json!({ "error_code": 409, "message": "incompatible: READER_FIELD_MISSING" }));
-    let down = Says::Text(502, String::new());
-    let fake = Arc::<Fake>::default().on(path, [Says::Json(200, json!({ "id": 42 })), down, conflict]);
-    let registry = registry(&fake).await;
-    assert_eq!(registry.register("audit-value", r#""string""#).await, Ok(42));
-    assert_eq!(fake.bodies.lock().unwrap()[0], json!({ "schema": "\"string\"" }));
-    let again = registry.register("audit-value", r#""string""#).await;
-    assert_eq!(again, Err(retry(1, "answered 502 Bad Gateway")));
-    let cause = "answered 409 Conflict incompatible: READER_FIELD_MISSING".into();
-    assert_eq!(registry.register("audit-value", r#""string""#).await, Err(RegistryFault::Refused { cause }));
-}
-
-#[tokio::test]
-async fn compatible_schemas_alone_are_demanded_for_a_subject() {
-    let path = "/config/audit-value";
-    let forbidden = Says::Json(403, json!({ "error_code": 40301, "message": "not yours" }));
-    let fake = Arc::<Fake>::default().on(path, [Says::Json(200, json!({ "compatibility": COMPATIBILITY })), forbidden]);
-    let registry = registry(&fake).await;
-    assert_eq!(registry.require_compatibility("audit-value").await, Ok(()));
-    assert_eq!(fake.bodies.lock().unwrap()[0], json!({ "compatibility": "FULL_TRANSITIVE" }));
-    let cause = "answered 403 Forbidden not yours".into();
-    assert_eq!(registry.require_compatibility("audit-value").await, Err(RegistryFault::Refused { cause }));
-    assert_eq!(fake.seen(), ["PUT /config/audit-value"; 2]);
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@
 //! `intake` decode and map; `restoring` brings partitions back; `picture` shows the work to the admin pages and
 //! `measures` to the metrics, from what `totals`, `traffic` and `notes` count and `behind` asks for; `trouble` tells of
 //! lanes in the log, `traces` of single records, and `export` sends it all to a collector; `clock` reads the clocks;
-//! `asking` looks at tokens and ad accounts; `renewal` looks at the credentials of Kafka.
+//! `asking` looks at tokens and ad accounts; `audit_subject` at the registry's subject of the audit rows; `renewal` at the
+//! credentials of Kafka.
 
 pub mod behind;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod traces;
 pub mod traffic;
 
 mod asking;
+mod audit_subject;
 mod engine;
 mod holding;
 mod intake;
@@ -30,12 +32,13 @@ mod settings;
 mod trouble;
 
 pub use crate::kafka::consumer::Leaving;
+pub use audit_subject::{RegisteredAudit, look_at_audit, register_audit};
 pub use behind::Ends;
 pub use export::{Exporter, SpanSender};
 pub use mapping::FeedMapping;
 pub use notes::Notes;
 pub use picture::Names;
-pub use prepare::{Parts, RegisteredAudit, StartFault, check_files, kafka_settings, register_audit, scribe};
+pub use prepare::{Parts, StartFault, check_files, kafka_settings, scribe};
 pub use renewal::Credentials;
 pub use restoring::Headway;
 pub use totals::Totals;

@@ -12,10 +12,11 @@ use uuid::Uuid;
 
 use crate::config::{self, Config, Feed, Framing as ConfiguredFraming, Registry as ConfiguredRegistry};
 use crate::domain::{CallLimit, LaneMode};
-use crate::kafka::audit::{AuditEncoder, AuditFraming, AuditSettings, SCHEMA};
+use crate::kafka::audit::{AuditEncoder, AuditFraming, AuditSettings};
 use crate::kafka::framing::Framing;
 use crate::kafka::registry::Registry;
 use crate::kafka::settings::{Cluster, KafkaSettings, Timeouts};
+use crate::kafka::subject::Subject;
 use crate::kafka::topics::{self, InputTopics};
 #[cfg(feature = "broken-rules")]
 use crate::kafka::transactions::Accounting;
@@ -25,6 +26,7 @@ use crate::pipeline;
 use crate::telemetry::label::Peer;
 
 use super::asking;
+use super::audit_subject;
 use super::clock;
 use super::feed::FeedReader;
 use super::mapping::FeedMapping;
@@ -77,14 +79,16 @@ impl StartFault {
 }
 
 impl Parts {
-    /// Compiles the schemas, looks at the topics, registers the audit schema.
+    /// Compiles the schemas, looks at the topics and at the subject of the audit rows; registers their schema if it is
+    /// missing.
     ///
     /// # Errors
     /// Every fault of the configuration, else every fault of the surroundings.
     pub async fn prepare(config: &Config) -> Result<Self, StartFault> {
-        let parts = Self::compile(config)?;
-        let inputs = look(&parts.kafka).await?;
-        parts.join(config, inputs).await
+        let compiled = Self::compile(config)?;
+        let looked = tokio::join!(look(&compiled.kafka), audit_subject::look(compiled.registry.as_deref(), config));
+        let (inputs, subject) = both(looked)?;
+        compiled.join(config, inputs, subject).await
     }
 
     /// As [`Parts::prepare`], for a cluster that cannot tell the settings of its topics: librdkafka's mock.
@@ -96,7 +100,7 @@ impl Parts {
         let inputs = InputTopics { partitions: vec![partitions; feeds], topic_ids: vec!["mock".to_owned(); feeds] };
         let mut compiled = Self::compile(config)?;
         compiled.kafka = Arc::new(KafkaSettings { cluster: Cluster::Mock, ..KafkaSettings::clone(&compiled.kafka) });
-        compiled.join(config, inputs).await
+        compiled.join(config, inputs, None).await
     }
 
     /// Rows alone, without transactions, changelog and intents: what the accounting costs is measured against it.
@@ -177,6 +181,18 @@ async fn look(kafka: &Arc<KafkaSettings>) -> Result<InputTopics, StartFault> {
     looked.map_err(|faults| StartFault::Surroundings(faults.iter().map(ToString::to_string).collect()))
 }
 
+/// Both, or the faults of both.
+fn both<A, B>(looked: (Result<A, StartFault>, Result<B, StartFault>)) -> Result<(A, B), StartFault> {
+    match looked {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(StartFault::Surroundings(mut faults)), Err(StartFault::Surroundings(more))) => {
+            faults.extend(more);
+            Err(StartFault::Surroundings(faults))
+        }
+        (Err(fault), _) | (_, Err(fault)) => Err(fault),
+    }
+}
+
 /// What follows from the configuration alone.
 struct Compiled {
     kafka: Arc<KafkaSettings>,
@@ -187,12 +203,12 @@ struct Compiled {
 }
 
 impl Compiled {
-    async fn join(self, config: &Config, inputs: InputTopics) -> Result<Parts, StartFault> {
-        let framing = match &self.registry {
+    /// `subject`: as the registry tells of it, where there is one.
+    async fn join(self, config: &Config, inputs: InputTopics, subject: Option<Subject>) -> Result<Parts, StartFault> {
+        let framing = match self.registry.as_deref().zip(subject) {
             None => AuditFraming::SingleObject,
-            Some(registry) => {
-                let registered = registry.register(&audit_subject(config), SCHEMA).await;
-                AuditFraming::Confluent { schema_id: registered.map_err(StartFault::client)? }
+            Some((registry, subject)) => {
+                AuditFraming::Confluent { schema_id: audit_subject::id(registry, subject).await? }
             }
         };
         let lasting = Lasting {
@@ -211,30 +227,6 @@ impl Compiled {
 #[must_use]
 pub fn kafka_settings(config: &Config) -> Arc<KafkaSettings> {
     Arc::new(settings::kafka(config))
-}
-
-/// The schema of the audit rows, where the registry has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegisteredAudit {
-    pub subject: String,
-    pub schema_id: i32,
-}
-
-/// Registers the schema of the audit rows under a subject that takes compatible schemas alone; `None` without a registry.
-///
-/// # Errors
-/// The registry's address is none, or it cannot be reached, or it refuses.
-pub async fn register_audit(config: &Config) -> Result<Option<RegisteredAudit>, StartFault> {
-    let Some(registry) = config.registry.as_ref().map(open_registry).transpose()? else { return Ok(None) };
-    let subject = audit_subject(config);
-    registry.require_compatibility(&subject).await.map_err(StartFault::client)?;
-    let schema_id = registry.register(&subject, SCHEMA).await.map_err(StartFault::client)?;
-    Ok(Some(RegisteredAudit { subject, schema_id }))
-}
-
-/// As Confluent's clients name it for the values of a topic.
-fn audit_subject(config: &Config) -> String {
-    format!("{}-value", config.audit.topic)
 }
 
 /// What puts transactions into words; names itself anew.
@@ -257,7 +249,7 @@ pub fn scribe(config: &Config, topic_ids: Vec<String>, framing: AuditFraming) ->
     }
 }
 
-fn open_registry(registry: &ConfiguredRegistry) -> Result<Arc<Registry>, StartFault> {
+pub(super) fn open_registry(registry: &ConfiguredRegistry) -> Result<Arc<Registry>, StartFault> {
     let credentials = Box::new(settings::RegistryCredentials(registry.auth.clone()));
     let registry = Registry::try_new(settings::registry(&registry.url), credentials);
     registry.map(Arc::new).map_err(|fault| StartFault::Mend(vec![fault.to_string()]))

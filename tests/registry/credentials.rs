@@ -22,6 +22,8 @@ async fn wrong_credentials_end_the_start_with_a_message_and_are_read_again_while
     assert!(!out.contains("wrong") && !stage.logged().contains("wrong"), "a secret is told");
 
     fs::write(&token, "first\n").unwrap();
+    let (code, out) = stage.topics(&["--apply"], AUTH).await;
+    assert_eq!(code, Some(0), "{out}");
     let relay = stage.spawn(AUTH);
     let first = stage.apicurio.register("bearer.leads-value", &writer(&[])).await;
     stage.write_framed(0, &[(first, lead("1"))]).await;
@@ -75,8 +77,8 @@ async fn a_registry_that_fails_or_throttles_for_a_while_costs_time_alone() {
     let stage = Stage::open("away", "confluent").await.with_topics().await;
     let id = stage.apicurio.register("away.leads-value", &writer(&[])).await;
     let relay = stage.spawn("");
-    // The start has registered the schema of the rows: what fails from here on are requests for the record's schema.
-    stage.proxy.asked("POST /subjects/away.delivery-results-value/versions", 2).await;
+    // The start has found the schema of the rows: what fails from here on are requests for the record's schema.
+    stage.proxy.asked("POST /subjects/away.delivery-results-value", 2).await;
     let failures = [Failure::Status(503), Failure::Throttled { retry_after_seconds: 2 }, Failure::Status(500)];
     stage.proxy.fail(failures);
     stage.write_framed(0, &[(id, lead("1")), (id, lead("2"))]).await;

@@ -31,6 +31,8 @@ struct Rules {
     authorization: Option<String>,
     /// Answered before anything else.
     failures: VecDeque<Failure>,
+    /// Beginning of a request, and the status that is all it gets.
+    closed: Option<(String, u16)>,
     /// Apicurio knows no GUIDs of schemas, which Confluent Platform 8 has: these are played.
     guids: HashMap<String, i32>,
     /// Ids under which the registry is to have a schema that it has under another one: it gives its ids in order.
@@ -68,6 +70,11 @@ impl Proxy {
 
     pub(crate) fn fail(&self, failures: impl IntoIterator<Item = Failure>) {
         self.rules.lock().unwrap().failures = failures.into_iter().collect();
+    }
+
+    /// From now on requests that begin so get this status without a word.
+    pub(crate) fn close(&self, request: &str, status: u16) {
+        self.rules.lock().unwrap().closed = Some((request.to_owned(), status));
     }
 
     pub(crate) fn name_by_guid(&self, guid: &str, id: i32) {
@@ -112,6 +119,10 @@ async fn pass(State(rules): State<Arc<Mutex<Rules>>>, request: Request) -> Respo
             let body = r#"{"error_code": 40101, "message": "authentication needed"}"#;
             return (StatusCode::UNAUTHORIZED, body).into_response();
         }
+        let request = format!("{} {path}", parts.method);
+        if let Some((_, status)) = rules.closed.as_ref().filter(|(closed, _)| request.starts_with(closed)) {
+            return StatusCode::from_u16(*status).unwrap().into_response();
+        }
         if let Some(id) = path.strip_prefix("/schemas/guids/").and_then(|guid| rules.guids.get(guid)) {
             path = format!("/schemas/ids/{id}");
         }
@@ -119,7 +130,8 @@ async fn pass(State(rules): State<Arc<Mutex<Rules>>>, request: Request) -> Respo
         if let Some(id) = id {
             path = format!("/schemas/ids/{id}");
         }
-        (rules.client.clone(), format!("{}{path}", rules.registry))
+        let query = parts.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        (rules.client.clone(), format!("{}{path}{query}", rules.registry))
     };
     let body: Bytes = to_bytes(body, 1 << 20).await.unwrap();
     answered(&client, &parts.method, &url, body).await.into_response()

@@ -175,7 +175,7 @@ async fn registry(told: String) -> String {
         } else if path.starts_with("/schemas/") {
             (StatusCode::NOT_FOUND, axum::Json(json!({"error_code": 40403, "message": told}))).into_response()
         } else {
-            axum::Json(json!({"is_compatible": true, "compatibilityLevel": "BACKWARD", "id": 7})).into_response()
+            axum::Json(json!({"is_compatible": true, "compatibilityLevel": "FULL_TRANSITIVE", "id": 7})).into_response()
         }
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
