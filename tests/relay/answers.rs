@@ -20,6 +20,7 @@ async fn a_token_is_revoked_and_replaced_and_no_event_is_lost_refused_or_in_doub
     let relay = shop.spawn("a");
     shop.sell(1_000).await;
     shop.settled().await;
+    assert!(!shop.logs().concat().contains(PLACE_IN_ADS_MANAGER), "the token was right at the start");
 
     shop.desk.accept(NEW_TOKEN);
     shop.sell(1_000).await;
@@ -32,6 +33,7 @@ async fn a_token_is_revoked_and_replaced_and_no_event_is_lost_refused_or_in_doub
     Account::of(&shop).await.assert_calm();
     println!("{} requests were refused with 401 meanwhile", refused(&shop.desk.stats()));
     let logs = shop.logs().concat();
+    assert!(logs.contains(PLACE_IN_ADS_MANAGER), "{logs}");
     assert!(!logs.contains(TOKEN) && !logs.contains(NEW_TOKEN), "{logs}");
 }
 
