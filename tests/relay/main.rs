@@ -51,6 +51,8 @@ mod restoring;
 #[cfg(test)]
 mod secured;
 #[cfg(test)]
+mod shadow;
+#[cfg(test)]
 mod shop;
 #[cfg(test)]
 mod starting;

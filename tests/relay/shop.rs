@@ -9,6 +9,7 @@ use pinrelay::commands::demo::records::{GeneratedRecord, Generator};
 use pinrelay::commands::demo::scenario::{DemoFeed, Lot, plan};
 use pinrelay::domain::OutcomeKind;
 use pinrelay::run::clock;
+use rdkafka::Message;
 use tempfile::TempDir;
 
 use super::desk::{AD_ACCOUNT, Desk, TOKEN};
@@ -262,6 +263,28 @@ impl<'b> Shop<'b> {
         let record = self.generator.at(clock::wall()).record(self.generated);
         self.generated += 1;
         record
+    }
+
+    /// For the processes that start from now on.
+    pub(crate) const fn lane_is_now(&mut self, lane: &'static str) {
+        self.terms.lane = lane;
+    }
+
+    /// Writes every record that was written so far once more.
+    pub(crate) async fn sell_again(&mut self) {
+        for feed in DemoFeed::ALL {
+            let mut records = self.broker.read_all(&self.topic(feed)).await;
+            records.sort_by_key(|record| (record.partition(), record.offset()));
+            let mut inputs = Vec::new();
+            for record in records {
+                let partition = record.partition();
+                let outcome = self.planned[&(feed, partition, record.offset())];
+                self.expect(feed, partition, outcome);
+                let [key, value] = [record.key(), record.payload()].map(|bytes| bytes.map(<[u8]>::to_vec));
+                inputs.push(Input { partition, key, value, ..Input::default() });
+            }
+            self.broker.produce(&self.topic(feed), inputs).await;
+        }
     }
 
     /// Writes the next records of one feed; those of the others are passed over.
