@@ -160,6 +160,9 @@ impl World {
                 self.read(slot);
                 delay = self.random.between(1, 15);
             }
+        } else if !process.draining {
+            // What stays is read while the callback waits.
+            self.read(slot);
         }
         if late {
             delay += self.random.below(400);
