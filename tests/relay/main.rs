@@ -18,8 +18,6 @@ mod deployed;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
-mod expired;
-#[cfg(test)]
 mod feeds;
 #[cfg(test)]
 #[path = "../support/chart/mod.rs"]
