@@ -15,7 +15,7 @@ use crate::kafka::subject::{COMPATIBILITY, Subject, Told};
 use crate::kafka::topics::{NewTopics, check, create_missing};
 use crate::run::{RegisteredAudit, StartFault, kafka_settings, look_at_audit, register_audit};
 
-/// Show what the topics of a configuration lack, and the registry's subject of the audit rows; with --apply, make it
+/// Show what the topics of a configuration and the registry's subject of the audit rows lack; with --apply, make it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
