@@ -233,4 +233,4 @@ fn state(from: &mut Cursor<'_>) -> Result<KeyState, Malformed> {
 
 #[cfg(test)]
 #[path = "audit_row_tests.rs"]
-mod tests;
+pub(super) mod tests;

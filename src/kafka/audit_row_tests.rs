@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::*;
 
-fn bare() -> AuditRow<'static> {
+/// A row of which nothing more is known than a row must say.
+pub(in crate::kafka) fn bare() -> AuditRow<'static> {
     AuditRow {
         row_version: ROW_VERSION,
         feed: "orders",

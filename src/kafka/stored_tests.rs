@@ -9,6 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::audit::{self, AuditRow};
+use super::audit_row::tests::bare as nothing_known;
 use super::audit_row::{FINGERPRINT, RowAttempt, RowDuplicateOf, RowPosition};
 use super::binary::SINGLE_OBJECT_MARKER;
 use super::changelog;
@@ -83,43 +84,15 @@ fn commit_metadata_of_version_1_is_read_and_written_as_it_was() {
     assert_eq!(expected.to_text(), stored);
 }
 
-/// A row of which nothing more is known than a row must say.
 fn bare(outcome: OutcomeKind) -> AuditRow<'static> {
     AuditRow {
         row_version: 1,
-        feed: "orders",
-        source_topic: "shop.orders",
-        source_partition: 3,
         source_offset: 4_000_000_007,
-        source_offset_end: None,
-        source_timestamp: None,
         outcome,
         reason: "a_reason",
         message: "what the reason means",
-        detail: None,
-        warning: None,
-        possibly_redelivered: false,
-        duplicate_of: None,
-        event_key: None,
-        event_id: None,
-        event_name: None,
-        action_source: None,
-        ad_account_id: None,
-        test: false,
-        value: None,
-        currency: None,
-        identity_parameters: vec![],
-        event_time: None,
-        received_at: None,
-        posted_at: None,
-        delivered_at: None,
         settled_at: UnixMillis(1_790_000_000_123),
-        age_at_post_ms: None,
-        late: None,
-        batch_id: None,
-        attempts: vec![],
-        replay_id: None,
-        replay_of: None,
+        ..nothing_known()
     }
 }
 
